@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Waiting times between attempts: min (n^2 * unit, cap) * random (0.5 ... 1.5) for the n-th failure
+ * in a row. Pure: the random number is an argument.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct
+{
+  gint64 unit_us;
+  gint64 cap_us;
+  guint failures;
+} HnBackoff;
+
+#define HN_BACKOFF_INIT(unit, cap) { .unit_us = (unit), .cap_us = (cap) }
+
+/* Counts one failure; @random is in [0, 1). Returns microseconds to wait. */
+gint64 hn_backoff_next (HnBackoff *self, double random);
+void hn_backoff_reset (HnBackoff *self);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The data plane of one tailnet, as the main thread sees it: a thread of its own with the packet
+ * port, the tunnel, the relays and their sockets. This file is where the two threads meet: sealed
+ * snapshots go down, messages come up as callbacks on the main context in which it was made.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "base/hn-ip.h"
+#include "crypto/hn-keys.h"
+#include "dataplane/hn-packet-port.h"
+#include "model/hn-derp-map.h"
+#include "model/hn-node.h"
+
+#define HN_TYPE_DATAPLANE (hn_dataplane_get_type ())
+G_DECLARE_FINAL_TYPE (HnDataplane, hn_dataplane, HN, DATAPLANE, GObject)
+
+typedef enum
+{
+  HN_PATH_NONE,
+  HN_PATH_RELAY,
+  HN_PATH_DIRECT,
+} HnPathKind;
+
+/* What moves all the time, asked for one peer. */
+typedef struct
+{
+  HnPathKind path;
+  int relay;           /* region of the relay in use, 0 none */
+  HnEndpoint endpoint; /* with HN_PATH_DIRECT */
+  gint64 last_handshake; /* seconds since 1970, 0 never */
+  guint64 rx_bytes;
+  guint64 tx_bytes;
+  gint64 latency_us; /* of the last ping, 0 unknown */
+} HnPeerStats;
+
+typedef enum
+{
+  HN_RELAY_CONNECTING,
+  HN_RELAY_CONNECTED,
+  HN_RELAY_LOST,    /* see the error */
+  HN_RELAY_REFUSED, /* it closes right after our login: control may not know our node key any more */
+  HN_RELAY_CLOSED,  /* idle or no longer wanted */
+} HnRelayState;
+
+/* Called on the main context. */
+typedef struct
+{
+  /* @health: what the relay itself says is wrong, or NULL. @error: nullable. */
+  void (*relay_changed) (gpointer user, int region, HnRelayState state, const char *health,
+                         const GError *error);
+  /* A peer's path changed in kind or relay. */
+  void (*path_changed) (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay);
+  /* The packet port is gone (somebody deleted the device). */
+  void (*port_lost) (gpointer user, const GError *error);
+} HnDataplaneEvents;
+
+/* How to reach relays: made once from the profile. */
+typedef struct
+{
+  const char *server_url;     /* a relay on the same host and port follows its scheme */
+  const char *ca_certificate; /* PEM or NULL for the system's store */
+  guint32 mark;               /* SO_MARK of our own sockets, 0 none */
+  guint mtu;
+} HnDataplaneConfig;
+
+/* Starts the thread. @port is used by it alone from now on. */
+HnDataplane *hn_dataplane_new (HnPacketPort *port, const HnDataplaneConfig *config,
+                               const HnDataplaneEvents *events, gpointer user);
+/* Stops the thread and waits for it (milliseconds); no callback comes afterwards. Idempotent. */
+void hn_dataplane_stop (HnDataplane *self);
+
+void hn_dataplane_set_private_key (HnDataplane *self, const HnNodePrivate *key);
+/* Our own addresses: what the filter takes as destinations. */
+void hn_dataplane_set_addresses (HnDataplane *self, const HnPrefix *addresses, gsize n);
+void hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map);
+/* Region that peers reach us by; it is opened at once and kept. 0: none. */
+void hn_dataplane_set_home (HnDataplane *self, int region);
+/* Peers by node key. A changed node whose disco key differs loses its sessions (it restarted); one
+ * whose node key differs is a new peer, the old key must be in @removed. @full: all others go. */
+void hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *removed,
+                                gboolean full);
+/* The network changed: sockets whose way is gone are made anew, back-offs start over. @available:
+ * FALSE pauses all dialling. */
+void hn_dataplane_network_changed (HnDataplane *self, gboolean available);
+
+/* Completes with counters of one peer; HN_ERROR_NOT_FOUND for an unknown one. */
+void hn_dataplane_get_stats_async (HnDataplane *self, const HnNodePublic *peer,
+                                   GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer data);
+gboolean hn_dataplane_get_stats_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
+                                        GError **error);
+/* ICMP echo through the tunnel to an address of a peer, from our own address of that family;
+ * answered by the peer's system. HN_ERROR_TIMEOUT after @timeout_ms. */
+void hn_dataplane_ping_async (HnDataplane *self, const HnIp *target, guint timeout_ms,
+                              GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer data);
+/* On success @stats has path, relay and latency_us. */
+gboolean hn_dataplane_ping_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
+                                   GError **error);

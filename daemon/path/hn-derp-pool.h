@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our connections to relays: at most one a region, the home region's kept open, others opened on
+ * the first packet and closed after a minute without one. Runs on the GMainContext that is
+ * thread-default when it is made; all callbacks come there.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "crypto/hn-keys.h"
+#include "model/hn-derp-map.h"
+#include "net/hn-dialer.h"
+
+typedef struct _HnDerpPool HnDerpPool;
+
+typedef enum
+{
+  HN_DERP_CONNECTING,
+  HN_DERP_CONNECTED,
+  HN_DERP_LOST,
+  HN_DERP_REFUSED, /* closed right after our login, before ServerInfo */
+  HN_DERP_CLOSED,
+} HnDerpState;
+
+typedef struct
+{
+  /* A packet of @source; @data may be changed in place and is valid during the call only. It has
+   * 64 writable bytes in front and behind. */
+  void (*receive) (gpointer user, int region, const HnNodePublic *source, guint8 *data, gsize len);
+  /* @health: text of the relay's Health frame when that changed, "" cleared, NULL no news. */
+  void (*state) (gpointer user, int region, HnDerpState state, const char *health,
+                 const GError *error);
+  /* The relay says that @peer is not (any more) connected to it. */
+  void (*peer_gone) (gpointer user, int region, const HnNodePublic *peer);
+} HnDerpPoolOps;
+
+HnDerpPool *hn_derp_pool_new (HnDialer *dialer, const char *server_url, const HnDerpPoolOps *ops,
+                              gpointer user);
+void hn_derp_pool_free (HnDerpPool *self);
+/* Logs in anew on every connection when the key changes. */
+void hn_derp_pool_set_private_key (HnDerpPool *self, const HnNodePrivate *key);
+/* Regions that went or changed are closed; a NULL map closes all. */
+void hn_derp_pool_set_map (HnDerpPool *self, HnDerpMap *map);
+void hn_derp_pool_set_home (HnDerpPool *self, int region);
+/* @available FALSE: close all and stay still. TRUE: reset back-offs, test open connections (a Ping,
+ * 3 s) and dial the home again at once if it is down. */
+void hn_derp_pool_network_changed (HnDerpPool *self, gboolean available);
+/* Sends or queues (32 packets a connection, the oldest goes). A packet from @peer that came over
+ * another live region is answered there when @region is not connected yet or is 0. Returns the
+ * region it went to, 0 when there is no way. */
+int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, const guint8 *data,
+                       gsize len);
+/* Bytes that wait in the write queue of @region's connection: what pacing looks at. */
+gsize hn_derp_pool_get_queued (HnDerpPool *self, int region);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnDerpPool, hn_derp_pool_free)
