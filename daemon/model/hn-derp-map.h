@@ -47,6 +47,11 @@ HnDerpMap *hn_derp_map_new_take (HnDerpRegion *regions, gsize n_regions);
 HnDerpMap *hn_derp_map_ref (HnDerpMap *self);
 void hn_derp_map_unref (HnDerpMap *self);
 const HnDerpRegion *hn_derp_map_get_region (const HnDerpMap *self, int id); /* nullable */
+/* A deep copy of the regions, n_regions of them, to build a changed map from. */
+HnDerpRegion *hn_derp_map_copy_regions (const HnDerpMap *self);
+/* Frees what a region owns, not the region itself; and a whole array of them. */
+void hn_derp_region_clear (HnDerpRegion *region);
+void hn_derp_regions_free (HnDerpRegion *regions, gsize n_regions);
 gboolean hn_derp_map_equal (const HnDerpMap *a, const HnDerpMap *b);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnDerpMap, hn_derp_map_unref)

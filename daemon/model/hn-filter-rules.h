@@ -42,6 +42,9 @@ typedef struct
 HnFilterRules *hn_filter_rules_new_take (HnFilterRule *rules, gsize n_rules);
 HnFilterRules *hn_filter_rules_ref (HnFilterRules *self);
 void hn_filter_rules_unref (HnFilterRules *self);
+/* All rules of the parts in this order, as new rules (of a single part: a reference to it). */
+HnFilterRules *hn_filter_rules_concat (HnFilterRules *const *parts, gsize n_parts);
+gboolean hn_filter_rules_equal (const HnFilterRules *a, const HnFilterRules *b);
 /* Frees what a rule owns, not the rule itself. */
 void hn_filter_rule_clear (HnFilterRule *rule);
 

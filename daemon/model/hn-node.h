@@ -39,8 +39,8 @@ typedef struct
   gboolean unsigned_peer_api_only;
   int home_derp; /* 0 = unknown; the legacy DERP string is already folded in */
   int cap;
-  const char *host_name; /* Hostinfo.Hostname; "" when absent */
-  const char *os;        /* Hostinfo.OS */
+  const char *host_name;           /* Hostinfo.Hostname; "" when absent */
+  const char *os;                  /* Hostinfo.OS */
   const char *const *tags;         /* NULL-terminated, nullable; likewise below */
   const char *const *capabilities; /* keys of CapMap and Capabilities; self only matters */
   const HnPrefix *addresses;
@@ -58,6 +58,8 @@ HnNode *hn_node_ref (HnNode *self);
 void hn_node_unref (HnNode *self);
 /* The node's content, valid as long as the node. The name has no final dot here. */
 const HnNodeFields *hn_node_get (const HnNode *self);
+/* The node whose content @fields is, as hn_node_get() returned it; borrowed. */
+HnNode *hn_node_from_fields (const HnNodeFields *fields);
 /* Whether anything that configuration or the bus shows differs (all fields). */
 gboolean hn_node_equal (const HnNode *a, const HnNode *b);
 /* Everything before the first dot of the name; into @buf, cut to its size. */
