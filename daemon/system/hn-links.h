@@ -39,7 +39,7 @@ typedef struct
 {
   int ifindex;
   guint mtu;
-  guint table;            /* HN_ROUTE_TABLE_BASE + n */
+  guint table;               /* HN_ROUTE_TABLE_BASE + n */
   const HnPrefix *addresses; /* of the device, full length prefixes */
   gsize n_addresses;
   const HnPrefix *routes; /* through the device, in the table */
