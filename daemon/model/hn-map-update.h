@@ -50,8 +50,8 @@ typedef struct
 typedef struct
 {
   gboolean keep_alive;
-  HnNode *node;          /* nullable: unchanged */
-  GPtrArray *peers;      /* nullable; of HnNode: full replacement */
+  HnNode *node;     /* nullable: unchanged */
+  GPtrArray *peers; /* nullable; of HnNode: full replacement */
   GPtrArray *peers_changed;
   GArray *peers_removed; /* of gint64 */
   GArray *peer_seen;     /* of HnPeerFlag */
@@ -73,7 +73,7 @@ typedef struct
   GPtrArray *messages;          /* of HnHealthItem to set, ids as the server has them */
   GPtrArray *messages_removed;  /* of char* */
   gboolean has_ssh_policy;
-  gint64 control_time;          /* seconds since 1970, 0: absent */
+  gint64 control_time; /* seconds since 1970, 0: absent */
   gboolean has_tka;
   gboolean tka_enabled;
   char *pop_browser_url;
@@ -83,11 +83,14 @@ typedef struct
   guint8 *ping_payload;
   gsize ping_payload_len;
   gint64 sleep_seconds; /* Debug.SleepSeconds, 0 none */
-  GPtrArray *remarks; /* of HnHealthItem: elements that were skipped, and why */
+  GPtrArray *remarks;   /* of HnHealthItem: elements that were skipped, and why */
 } HnMapUpdate;
 
 HnMapUpdate *hn_map_update_new (void);
 void hn_map_update_free (HnMapUpdate *self);
+/* Free what a patch or a named filter owns, not the struct itself; for the arrays that hold them. */
+void hn_peer_patch_clear (HnPeerPatch *patch);
+void hn_named_filter_clear (HnNamedFilter *filter);
 
 /*
  * hn_netmap_apply:

@@ -19,9 +19,17 @@ typedef struct
   char *display_name;
 } HnUser;
 
+/* One allocation holds the user and its texts. */
+HnUser *hn_user_new (gint64 id, const char *login_name, const char *display_name);
+void hn_user_free (HnUser *user);
+
 typedef struct _HnNetmap HnNetmap;
 
-/* Which parts a response changed; peers are listed in HnNetmapChange. */
+#define HN_NETMAP_MAX_PEERS 100000
+#define HN_NETMAP_MAX_USERS 100000
+
+/* Which parts a response changed; peers are listed in HnNetmapChange. The first map of a stream
+ * changes all parts: what it does not mention is gone. */
 typedef enum
 {
   HN_NETMAP_SELF = 1 << 0,
@@ -31,18 +39,20 @@ typedef enum
   HN_NETMAP_FILTER = 1 << 4,
   HN_NETMAP_USERS = 1 << 5,
   HN_NETMAP_DOMAIN = 1 << 6,
-  HN_NETMAP_HEALTH = 1 << 7,   /* the server's health texts and our remarks about bad elements */
+  HN_NETMAP_HEALTH = 1 << 7, /* the server's health texts and our remarks about bad elements */
   HN_NETMAP_SSH = 1 << 8,
-  HN_NETMAP_CLOCK = 1 << 9,    /* the offset to the server's clock */
+  HN_NETMAP_CLOCK = 1 << 9, /* the offset to the server's clock */
   HN_NETMAP_ALL = (1 << 10) - 1,
 } HnNetmapParts;
 
 typedef struct
 {
   HnNetmapParts parts;
-  gboolean full;       /* the first map of a stream, or a full replacement of the peers */
-  GPtrArray *changed;  /* of HnNode: added or really different peers */
-  GPtrArray *removed;  /* of HnNode: the last known form of those that went */
+  gboolean full;      /* the first map of a stream, or a full replacement of the peers */
+  GPtrArray *changed; /* of HnNode: added or really different peers */
+  /* of HnNode: the last known form of those that went; and of a peer that stays, but with another
+   * node key, its former form, so that the old key goes too. Act on this list first. */
+  GPtrArray *removed;
 } HnNetmapChange;
 
 void hn_netmap_change_free (HnNetmapChange *change);
@@ -56,12 +66,12 @@ guint hn_netmap_get_n_peers (const HnNetmap *self);
 HnNode *hn_netmap_get_peer (const HnNetmap *self, gint64 id); /* nullable */
 /* @func gets each peer, in no particular order. */
 void hn_netmap_foreach_peer (const HnNetmap *self, GFunc func, gpointer data);
-HnDerpMap *hn_netmap_get_derp_map (const HnNetmap *self);   /* nullable */
-HnDnsConfig *hn_netmap_get_dns (const HnNetmap *self);      /* nullable */
-HnFilterRules *hn_netmap_get_filter (const HnNetmap *self); /* nullable: none ever came */
+HnDerpMap *hn_netmap_get_derp_map (const HnNetmap *self);           /* nullable */
+HnDnsConfig *hn_netmap_get_dns (const HnNetmap *self);              /* nullable */
+HnFilterRules *hn_netmap_get_filter (const HnNetmap *self);         /* nullable: none ever came */
 const HnUser *hn_netmap_get_user (const HnNetmap *self, gint64 id); /* nullable */
-const char *hn_netmap_get_domain (const HnNetmap *self);    /* "" until known */
-gboolean hn_netmap_get_tka_enabled (const HnNetmap *self);  /* tailnet lock is on */
+const char *hn_netmap_get_domain (const HnNetmap *self);            /* "" until known */
+gboolean hn_netmap_get_tka_enabled (const HnNetmap *self);          /* tailnet lock is on */
 /* Server's health as items (ids "server-..."), then remarks of the codec ("map-..."). */
 GPtrArray *hn_netmap_get_health (const HnNetmap *self); /* of HnHealthItem, borrowed */
 /* Seconds to add to our clock to have the server's; 0 when they agree within a minute. */
