@@ -25,13 +25,13 @@ typedef void (*HnDialProgress) (HnDialStep step, gint64 elapsed_us, const char *
 
 typedef struct
 {
-  const char *host;     /* name or literal, no brackets */
+  const char *host; /* name or literal, no brackets */
   guint16 port;
   gboolean tls;
-  const char *tls_name; /* verified name and SNI; NULL: host */
-  const char *tls_pin;  /* "sha256-raw:HEX" of the DER certificate, instead of a CA; or NULL */
+  const char *tls_name;  /* verified name and SNI; NULL: host */
+  const char *tls_pin;   /* "sha256-raw:HEX" of the DER certificate, instead of a CA; or NULL */
   gboolean tls_insecure; /* no verification: a relay that the server marked so */
-  const HnIp *literals; /* dialled in order instead of resolving host, if n_literals > 0 */
+  const HnIp *literals;  /* dialled in order instead of resolving host, if n_literals > 0 */
   gsize n_literals;
   guint timeout_s; /* for all of it; 0: 10 s */
 } HnDialTarget;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/hn-prefixed-stream.h"
+
+#include <string.h>
+
+#define HN_TYPE_PREFIXED_INPUT (hn_prefixed_input_get_type ())
+G_DECLARE_FINAL_TYPE (HnPrefixedInput, hn_prefixed_input, HN, PREFIXED_INPUT, GInputStream)
+
+struct _HnPrefixedInput
+{
+  GInputStream parent_instance;
+
+  GInputStream *base;
+  GBytes *prefix; /* NULL when used up */
+  gsize pos;
+};
+
+struct _HnPrefixedStream
+{
+  GIOStream parent_instance;
+
+  GIOStream *base;
+  GInputStream *input;
+};
+
+G_DEFINE_FINAL_TYPE (HnPrefixedInput, hn_prefixed_input, G_TYPE_INPUT_STREAM)
+G_DEFINE_FINAL_TYPE (HnPrefixedStream, hn_prefixed_stream, G_TYPE_IO_STREAM)
+
+/* Returns 0 when there is nothing left of the prefix. */
+static gsize
+take_prefix (HnPrefixedInput *self, void *buffer, gsize count)
+{
+  gsize len, n;
+  const guint8 *data;
+
+  if (self->prefix == NULL)
+    return 0;
+  data = g_bytes_get_data (self->prefix, &len);
+  n = MIN (count, len - self->pos);
+  if (n > 0)
+    memcpy (buffer, data + self->pos, n);
+  self->pos += n;
+  if (self->pos == len)
+    g_clear_pointer (&self->prefix, g_bytes_unref);
+  return n;
+}
+
+static gssize
+hn_prefixed_input_read (GInputStream *stream, void *buffer, gsize count, GCancellable *cancellable,
+                        GError **error)
+{
+  HnPrefixedInput *self = HN_PREFIXED_INPUT (stream);
+  gsize n = take_prefix (self, buffer, count);
+
+  return n > 0 ? (gssize) n : g_input_stream_read (self->base, buffer, count, cancellable, error);
+}
+
+static void
+on_base_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
+
+  if (n < 0)
+    g_task_return_error (task, error);
+  else
+    g_task_return_int (task, n);
+}
+
+static void
+hn_prefixed_input_read_async (GInputStream *stream, void *buffer, gsize count, int io_priority,
+                              GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer data)
+{
+  HnPrefixedInput *self = HN_PREFIXED_INPUT (stream);
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  gsize n;
+
+  g_task_set_source_tag (task, hn_prefixed_input_read_async);
+  /* What was read is the reader's, cancelled or not: bytes must not get lost. */
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_priority (task, io_priority);
+  n = take_prefix (self, buffer, count);
+  if (n > 0)
+    g_task_return_int (task, (gssize) n);
+  else
+    g_input_stream_read_async (self->base, buffer, count, io_priority, cancellable, on_base_read,
+                               g_steal_pointer (&task));
+}
+
+static gssize
+hn_prefixed_input_read_finish (GInputStream *stream, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, stream), -1);
+  return g_task_propagate_int (G_TASK (result), error);
+}
+
+static void
+hn_prefixed_input_finalize (GObject *object)
+{
+  HnPrefixedInput *self = HN_PREFIXED_INPUT (object);
+
+  g_clear_pointer (&self->prefix, g_bytes_unref);
+  g_clear_object (&self->base);
+  G_OBJECT_CLASS (hn_prefixed_input_parent_class)->finalize (object);
+}
+
+static void
+hn_prefixed_input_class_init (HnPrefixedInputClass *klass)
+{
+  GInputStreamClass *input = G_INPUT_STREAM_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = hn_prefixed_input_finalize;
+  input->read_fn = hn_prefixed_input_read;
+  input->read_async = hn_prefixed_input_read_async;
+  input->read_finish = hn_prefixed_input_read_finish;
+}
+
+static void
+hn_prefixed_input_init (HnPrefixedInput *self)
+{
+}
+
+static GInputStream *
+hn_prefixed_stream_get_input (GIOStream *stream)
+{
+  return HN_PREFIXED_STREAM (stream)->input;
+}
+
+static GOutputStream *
+hn_prefixed_stream_get_output (GIOStream *stream)
+{
+  return g_io_stream_get_output_stream (HN_PREFIXED_STREAM (stream)->base);
+}
+
+static gboolean
+hn_prefixed_stream_close (GIOStream *stream, GCancellable *cancellable, GError **error)
+{
+  return g_io_stream_close (HN_PREFIXED_STREAM (stream)->base, cancellable, error);
+}
+
+static void
+on_base_closed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (g_io_stream_close_finish (G_IO_STREAM (source), result, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+hn_prefixed_stream_close_async (GIOStream *stream, int io_priority, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data)
+{
+  HnPrefixedStream *self = HN_PREFIXED_STREAM (stream);
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, hn_prefixed_stream_close_async);
+  g_io_stream_close_async (self->base, io_priority, cancellable, on_base_closed, task);
+}
+
+static gboolean
+hn_prefixed_stream_close_finish (GIOStream *stream, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, stream), FALSE);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* GIOStream closes itself in dispose, so the parts go in finalize. */
+static void
+hn_prefixed_stream_finalize (GObject *object)
+{
+  HnPrefixedStream *self = HN_PREFIXED_STREAM (object);
+
+  g_clear_object (&self->input);
+  g_clear_object (&self->base);
+  G_OBJECT_CLASS (hn_prefixed_stream_parent_class)->finalize (object);
+}
+
+static void
+hn_prefixed_stream_class_init (HnPrefixedStreamClass *klass)
+{
+  GIOStreamClass *stream = G_IO_STREAM_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = hn_prefixed_stream_finalize;
+  stream->get_input_stream = hn_prefixed_stream_get_input;
+  stream->get_output_stream = hn_prefixed_stream_get_output;
+  stream->close_fn = hn_prefixed_stream_close;
+  stream->close_async = hn_prefixed_stream_close_async;
+  stream->close_finish = hn_prefixed_stream_close_finish;
+}
+
+static void
+hn_prefixed_stream_init (HnPrefixedStream *self)
+{
+}
+
+GIOStream *
+hn_prefixed_stream_new (GIOStream *base, GBytes *prefix)
+{
+  HnPrefixedStream *self = g_object_new (HN_TYPE_PREFIXED_STREAM, NULL);
+  HnPrefixedInput *input = g_object_new (HN_TYPE_PREFIXED_INPUT, NULL);
+
+  self->base = g_object_ref (base);
+  input->base = g_object_ref (g_io_stream_get_input_stream (base));
+  if (prefix != NULL && g_bytes_get_size (prefix) > 0)
+    input->prefix = g_bytes_ref (prefix);
+  self->input = G_INPUT_STREAM (input);
+  return G_IO_STREAM (self);
+}

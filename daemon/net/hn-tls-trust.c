@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/hn-tls-trust.h"
+
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/hn-bytes.h"
+#include "base/hn-error.h"
+
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
+#define PEM_END "-----END CERTIFICATE-----"
+#define PEM_MAX (1024 * 1024)
+#define PIN_PREFIX "sha256-raw:"
+#define PIN_SIZE 32
+
+/* Where distributions keep the bundle: Debian, Fedora, openSUSE, Alpine. */
+static const char *const system_bundles[] = {
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/var/lib/ca-certificates/ca-bundle.pem",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+};
+
+/* Checks each block by itself and keeps the blocks only. */
+static GString *
+collect_certificates (const char *pem, GError **error)
+{
+  g_autoptr (GString) kept = g_string_new (NULL);
+  const char *at = pem;
+  guint n = 0;
+
+  while ((at = strstr (at, PEM_BEGIN)) != NULL)
+    {
+      const char *end = strstr (at, PEM_END);
+      g_autoptr (GTlsCertificate) certificate = NULL;
+      g_autoptr (GError) local = NULL;
+      gsize len;
+
+      if (end == NULL)
+        {
+          g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                       _ ("Certificate %u of the CA certificates is cut off"), n + 1);
+          return NULL;
+        }
+      len = (gsize) (end - at) + strlen (PEM_END);
+      certificate = g_tls_certificate_new_from_pem (at, (gssize) len, &local);
+      if (certificate == NULL)
+        {
+          g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                       _ ("Certificate %u of the CA certificates can not be read: %s"), n + 1,
+                       local->message);
+          return NULL;
+        }
+      g_string_append_len (kept, at, (gssize) len);
+      g_string_append_c (kept, '\n');
+      at += len;
+      n++;
+    }
+  if (n == 0)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                   _ ("There is no certificate in the CA certificates; PEM text is expected"));
+      return NULL;
+    }
+  return g_steal_pointer (&kept);
+}
+
+GTlsDatabase *
+hn_tls_database_new_for_pem (const char *pem, GError **error)
+{
+  g_autoptr (GString) kept = NULL;
+  g_autoptr (GError) local = NULL;
+  g_autofree char *path = NULL;
+  GTlsDatabase *database;
+  gsize done = 0;
+  int fd;
+
+  g_return_val_if_fail (pem != NULL, NULL);
+
+  if (strlen (pem) > PEM_MAX)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                   _ ("The CA certificates are too large"));
+      return NULL;
+    }
+  kept = collect_certificates (pem, error);
+  if (kept == NULL)
+    return NULL;
+
+  /* GIO loads anchors from files only; this one has no name in any file system. */
+  fd = memfd_create ("headnet-ca", MFD_CLOEXEC);
+  while (fd >= 0 && done < kept->len)
+    {
+      gssize n = write (fd, kept->str + done, kept->len - done);
+
+      if (n <= 0)
+        {
+          close (fd);
+          fd = -1;
+          break;
+        }
+      done += (gsize) n;
+    }
+  if (fd < 0)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("Cannot store the CA certificates: %s"),
+                   g_strerror (errno));
+      return NULL;
+    }
+  path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  database = G_TLS_DATABASE (g_tls_file_database_new (path, &local));
+  close (fd);
+  if (database == NULL)
+    g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                 _ ("The CA certificates can not be used: %s"), local->message);
+  return database;
+}
+
+GTlsDatabase *
+hn_tls_database_new_for_system (GError **error)
+{
+  const char *chosen = g_getenv ("SSL_CERT_FILE");
+  g_autoptr (GError) local = NULL;
+  GTlsDatabase *database;
+
+  if (chosen == NULL || !g_path_is_absolute (chosen))
+    {
+      chosen = NULL;
+      for (gsize i = 0; i < G_N_ELEMENTS (system_bundles) && chosen == NULL; i++)
+        if (g_access (system_bundles[i], R_OK) == 0)
+          chosen = system_bundles[i];
+    }
+  if (chosen == NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS,
+                   _ ("This system has no certificate authorities (package ca-certificates)"));
+      return NULL;
+    }
+  database = G_TLS_DATABASE (g_tls_file_database_new (chosen, &local));
+  if (database == NULL)
+    g_set_error (error, HN_ERROR, HN_ERROR_TLS,
+                 _ ("Cannot load the certificate authorities in %s: %s"), chosen, local->message);
+  return database;
+}
+
+static gboolean
+parse_pin (const char *pin, guint8 out[PIN_SIZE])
+{
+  if (!g_str_has_prefix (pin, PIN_PREFIX))
+    return FALSE;
+  pin += strlen (PIN_PREFIX);
+  return hn_hex_decode (pin, strlen (pin), out, PIN_SIZE);
+}
+
+gboolean
+hn_tls_pin_is_valid (const char *pin)
+{
+  guint8 hash[PIN_SIZE];
+
+  return parse_pin (pin, hash);
+}
+
+/* Relays append a certificate that only carries their key, named derpkey and hex. */
+static gboolean
+is_metadata (GTlsCertificate *certificate)
+{
+  g_autofree char *subject = g_tls_certificate_get_subject_name (certificate);
+
+  return subject != NULL && g_str_has_prefix (subject, "CN=derpkey");
+}
+
+gboolean
+hn_tls_check_pin (GTlsCertificate *peer, const char *pin, const char *name, GError **error)
+{
+  g_autoptr (GByteArray) der = NULL;
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autoptr (GSocketConnectable) identity = NULL;
+  guint8 want[PIN_SIZE], have[PIN_SIZE];
+  gsize have_len = sizeof have;
+  GTlsCertificateFlags flags;
+
+  if (!parse_pin (pin, want))
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS,
+                   _ ("The server's pinned certificate hash is malformed"));
+      return FALSE;
+    }
+  /* Only the first certificate's key took part in the handshake, so only that one can be pinned. */
+  g_object_get (peer, "certificate", &der, NULL);
+  if (der == NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS, _ ("The server showed no certificate"));
+      return FALSE;
+    }
+  g_checksum_update (sum, der->data, der->len);
+  g_checksum_get_digest (sum, have, &have_len);
+  if (memcmp (want, have, sizeof want) != 0)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS_UNKNOWN_CA,
+                   _ ("The server's certificate is not the one that is pinned"));
+      return FALSE;
+    }
+  for (GTlsCertificate *next = g_tls_certificate_get_issuer (peer); next != NULL;
+       next = g_tls_certificate_get_issuer (next))
+    if (!is_metadata (next))
+      {
+        g_set_error (error, HN_ERROR, HN_ERROR_TLS,
+                     _ ("The server showed several certificates where one is pinned"));
+        return FALSE;
+      }
+  if (name != NULL)
+    identity = g_network_address_new (name, 0);
+  flags = g_tls_certificate_verify (peer, identity, NULL);
+  if (flags != 0)
+    {
+      g_propagate_error (error, hn_tls_error_for_flags (flags, name != NULL ? name : "", name));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+GError *
+hn_tls_error_for_flags (GTlsCertificateFlags flags, const char *host, const char *name)
+{
+  if (flags & G_TLS_CERTIFICATE_UNKNOWN_CA)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS_UNKNOWN_CA,
+                        _ ("The certificate of %s is signed by an authority that is not trusted "
+                           "here; give its CA certificate if it is the right server"),
+                        host);
+  if (flags & G_TLS_CERTIFICATE_BAD_IDENTITY)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS_WRONG_NAME,
+                        _ ("The certificate that %s shows is not for the name %s; check the URL or "
+                           "the server's certificate"),
+                        host, name != NULL ? name : host);
+  if (flags & G_TLS_CERTIFICATE_EXPIRED)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS_EXPIRED,
+                        _ ("The certificate of %s has expired; renew it on the server, or check "
+                           "this machine's clock"),
+                        host);
+  if (flags & G_TLS_CERTIFICATE_NOT_ACTIVATED)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS_EXPIRED,
+                        _ ("The certificate of %s is not valid yet; check this machine's clock"),
+                        host);
+  if (flags & G_TLS_CERTIFICATE_REVOKED)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("The certificate of %s has been revoked"), host);
+  if (flags & G_TLS_CERTIFICATE_INSECURE)
+    return g_error_new (HN_ERROR, HN_ERROR_TLS,
+                        _ ("The certificate of %s uses an algorithm that is not secure"), host);
+  return g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("The certificate of %s can not be accepted"),
+                      host);
+}
