@@ -57,7 +57,8 @@ gboolean hn_json_reader_int64 (HnJsonReader *self, gint64 *out);
 gboolean hn_json_reader_double (HnJsonReader *self, double *out);
 gboolean hn_json_reader_boolean (HnJsonReader *self, gboolean *out);
 gboolean hn_json_reader_skip (HnJsonReader *self);
-/* The text of the next value, unparsed but checked. */
+/* The text of the next value, unparsed; its syntax and depth are checked (as by skip), the range of
+ * its integers is not: one odd number costs its own element only. */
 gboolean hn_json_reader_raw (HnJsonReader *self, const char **text, gsize *len);
 
 /* Whether @text is one strict JSON value: depth, syntax, and every integer within int64. */
