@@ -1,2 +1,386 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "wireguard/hn-wg.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/hn-secret.h"
+#include "wireguard/hn-wg-private.h"
+#include "wireguard/hn-wg-timers.h"
+
+#define WAKE_GRANULE_US (50 * 1000)
+
+static guint
+hash_key (gconstpointer key)
+{
+  guint value;
+
+  memcpy (&value, key, sizeof value);
+  return value;
+}
+
+static gboolean
+equal_key (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, 32) == 0;
+}
+
+static gint64
+default_wall_us (gpointer data)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_REALTIME, &ts);
+  return (gint64) ts.tv_sec * G_USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+static void
+free_peer (HnWgPeer *peer)
+{
+  hn_wg_allowed_clear (&peer->allowed);
+  hn_wipe (peer, sizeof *peer);
+  g_free (peer);
+}
+
+void
+hn_wg_enter (HnWg *self, gint64 now_us)
+{
+  self->depth++;
+  self->now_us = now_us;
+}
+
+void
+hn_wg_leave (HnWg *self)
+{
+  if (--self->depth > 0)
+    return;
+  while (self->dead != NULL)
+    {
+      HnWgPeer *peer = self->dead;
+
+      self->dead = peer->next_dead;
+      free_peer (peer);
+    }
+}
+
+HnWg *
+hn_wg_new (const HnWgOps *ops, gpointer user)
+{
+  HnWg *self = g_new0 (HnWg, 1);
+
+  self->ops = *ops;
+  self->user = user;
+  self->wall_us = default_wall_us;
+  self->peers = g_hash_table_new (hash_key, equal_key);
+  self->jitter_state = hn_random_u32 () | 1;
+  self->load_window_us = HN_WG_NEVER;
+  self->loaded_until_us = HN_WG_NEVER;
+  hn_wg_cookie_checker_clear (&self->checker);
+  return self;
+}
+
+/* Everything of the peer but its memory goes. */
+static void
+retire_peer (HnWgPeer *peer)
+{
+  hn_wg_peer_clear_sessions (peer);
+  hn_wg_peer_clear_handshake (peer);
+  hn_wg_peer_drop_staged (peer);
+  hn_wg_timers_stop (peer);
+  hn_wipe (peer->static_static, sizeof peer->static_static);
+  peer->reachable = FALSE;
+  peer->removed = TRUE;
+}
+
+void
+hn_wg_free (HnWg *self)
+{
+  GHashTableIter iter;
+  gpointer peer;
+
+  if (self == NULL)
+    return;
+  g_return_if_fail (self->depth == 0);
+
+  g_hash_table_iter_init (&iter, self->peers);
+  while (g_hash_table_iter_next (&iter, NULL, &peer))
+    {
+      g_hash_table_iter_steal (&iter);
+      retire_peer (peer);
+      free_peer (peer);
+    }
+  g_hash_table_unref (self->peers);
+  hn_wg_index_table_clear (&self->indices);
+  hn_wg_limiter_free (self->limiter);
+  g_free (self->wakes);
+  hn_wipe (self, sizeof *self);
+  g_free (self);
+}
+
+static void
+delete_session (HnWgPeer *peer, HnWgSession **slot)
+{
+  if (*slot == NULL)
+    return;
+  hn_wg_index_table_remove (&peer->device->indices, (*slot)->local_index);
+  g_clear_pointer (slot, hn_wg_session_free);
+}
+
+void
+hn_wg_peer_clear_sessions (HnWgPeer *peer)
+{
+  delete_session (peer, &peer->previous);
+  delete_session (peer, &peer->current);
+  delete_session (peer, &peer->next);
+}
+
+void
+hn_wg_peer_clear_handshake (HnWgPeer *peer)
+{
+  if (peer->handshake.active)
+    hn_wg_index_table_remove (&peer->device->indices, peer->handshake.local_index);
+  hn_wg_handshake_clear (&peer->handshake);
+}
+
+void
+hn_wg_peer_begin_session (HnWgPeer *peer, const HnWgKeys *keys, guint32 local_index,
+                          guint32 remote_index, gboolean initiator, gint64 now_us)
+{
+  HnWgSession *session = hn_wg_session_new (keys, local_index, remote_index, initiator, now_us);
+
+  hn_wg_index_table_set (&peer->device->indices, local_index, peer, session);
+  delete_session (peer, &peer->previous);
+  if (initiator)
+    {
+      if (peer->next != NULL)
+        {
+          peer->previous = g_steal_pointer (&peer->next);
+          peer->previous->crossed = TRUE;
+          delete_session (peer, &peer->current);
+        }
+      else
+        peer->previous = g_steal_pointer (&peer->current);
+      peer->current = session;
+    }
+  else
+    {
+      delete_session (peer, &peer->next);
+      peer->next = session;
+    }
+  hn_wg_timers_session_derived (peer, now_us);
+}
+
+gboolean
+hn_wg_peer_session_used (HnWgPeer *peer, HnWgSession *session)
+{
+  if (session == peer->next)
+    {
+      delete_session (peer, &peer->previous);
+      peer->previous = g_steal_pointer (&peer->current);
+      peer->current = g_steal_pointer (&peer->next);
+      return TRUE;
+    }
+
+  /* Both sides began at the same time and both handshakes ended well. Either session would do, but
+   * with a different one on each side each renewal would cut off the other's packets: the one
+   * begun by the larger key stays. */
+  if (session == peer->previous && session->crossed
+      && memcmp (peer->public_key, peer->device->public_key, 32) > 0)
+    {
+      session->crossed = FALSE;
+      peer->previous = peer->current;
+      peer->current = session;
+    }
+  return FALSE;
+}
+
+static void
+compute_static_static (HnWgPeer *peer)
+{
+  HnWg *self = peer->device;
+
+  peer->reachable = self->has_key && memcmp (self->public_key, peer->public_key, 32) != 0
+                    && hn_x25519 (self->private_key, peer->public_key, peer->static_static);
+  if (!peer->reachable)
+    hn_wipe (peer->static_static, sizeof peer->static_static);
+}
+
+void
+hn_wg_set_private_key (HnWg *self, const guint8 private_key[32])
+{
+  static const guint8 zero[32];
+  guint8 clamped[32];
+  GHashTableIter iter;
+  gpointer peer;
+
+  memcpy (clamped, private_key, sizeof clamped);
+  if (!hn_equal_constant_time (private_key, zero, sizeof zero))
+    {
+      clamped[0] &= 248;
+      clamped[31] = (clamped[31] & 127) | 64;
+    }
+  if (hn_equal_constant_time (clamped, self->private_key, sizeof clamped))
+    {
+      hn_wipe (clamped, sizeof clamped);
+      return;
+    }
+
+  memcpy (self->private_key, clamped, sizeof clamped);
+  hn_wipe (clamped, sizeof clamped);
+  self->has_key = !hn_equal_constant_time (self->private_key, zero, sizeof zero);
+  hn_wipe (self->public_key, sizeof self->public_key);
+  hn_wg_cookie_checker_clear (&self->checker);
+  if (self->has_key)
+    {
+      hn_x25519_base (self->private_key, self->public_key);
+      hn_wg_cookie_checker_init (&self->checker, self->public_key);
+    }
+
+  g_hash_table_iter_init (&iter, self->peers);
+  while (g_hash_table_iter_next (&iter, NULL, &peer))
+    {
+      HnWgPeer *p = peer;
+
+      hn_wg_peer_clear_sessions (p);
+      hn_wg_peer_clear_handshake (p);
+      hn_wg_peer_drop_staged (p);
+      hn_wg_timers_stop (p);
+      hn_wg_cookie_signer_reset (&p->cookie);
+      p->handshake_sent_us = HN_WG_NEVER;
+      compute_static_static (p);
+    }
+}
+
+void
+hn_wg_set_mtu (HnWg *self, guint mtu)
+{
+  self->mtu = mtu;
+}
+
+void
+hn_wg_set_wall_clock (HnWg *self, gint64 (*wall_us) (gpointer), gpointer data)
+{
+  self->wall_us = wall_us != NULL ? wall_us : default_wall_us;
+  self->wall_data = data;
+}
+
+const HnWgCounters *
+hn_wg_get_counters (const HnWg *self)
+{
+  return &self->counters;
+}
+
+HnWgPeer *
+hn_wg_get_peer (HnWg *self, const guint8 public_key[32])
+{
+  return g_hash_table_lookup (self->peers, public_key);
+}
+
+HnWgPeer *
+hn_wg_add_peer (HnWg *self, const guint8 public_key[32], gpointer data)
+{
+  HnWgPeer *peer = hn_wg_get_peer (self, public_key);
+
+  if (peer != NULL)
+    return peer;
+  if (g_hash_table_size (self->peers) >= HN_WG_MAX_PEERS
+      || (self->has_key && memcmp (public_key, self->public_key, 32) == 0))
+    return NULL;
+
+  peer = g_new0 (HnWgPeer, 1);
+  peer->device = self;
+  peer->data = data;
+  memcpy (peer->public_key, public_key, sizeof peer->public_key);
+  peer->initiation_accepted_us = HN_WG_NEVER;
+  peer->handshake_sent_us = HN_WG_NEVER;
+  g_queue_init (&peer->staged);
+  hn_wg_timers_init (peer);
+  hn_wg_cookie_signer_init (&peer->cookie, public_key);
+  compute_static_static (peer);
+  g_hash_table_insert (self->peers, peer->public_key, peer);
+  return peer;
+}
+
+void
+hn_wg_remove_peer (HnWg *self, HnWgPeer *peer)
+{
+  if (peer->removed)
+    return;
+  g_hash_table_remove (self->peers, peer->public_key);
+  retire_peer (peer);
+  if (self->depth == 0)
+    {
+      free_peer (peer);
+      return;
+    }
+  peer->next_dead = self->dead;
+  self->dead = peer;
+}
+
+gpointer
+hn_wg_peer_get_data (HnWgPeer *peer)
+{
+  return peer->data;
+}
+
+const guint8 *
+hn_wg_peer_get_public_key (HnWgPeer *peer)
+{
+  return peer->public_key;
+}
+
+void
+hn_wg_peer_set_allowed_ips (HnWgPeer *peer, const HnWgAllowedIp *ips, gsize n_ips)
+{
+  if (!peer->removed)
+    hn_wg_allowed_set (&peer->allowed, ips, n_ips);
+}
+
+void
+hn_wg_peer_reset (HnWg *self, HnWgPeer *peer)
+{
+  gboolean waiting = !g_queue_is_empty (&peer->staged);
+
+  if (peer->removed)
+    return;
+  hn_wg_peer_clear_sessions (peer);
+  hn_wg_peer_clear_handshake (peer);
+  hn_wg_timers_stop (peer);
+  hn_wg_cookie_signer_reset (&peer->cookie);
+  peer->handshake_sent_us = HN_WG_NEVER;
+  if (waiting)
+    hn_wg_timers_initiate_soon (peer);
+}
+
+void
+hn_wg_peer_get_stats (HnWgPeer *peer, gint64 now_us, HnWgPeerStats *stats)
+{
+  stats->last_handshake_us = peer->handshake_done_us;
+  stats->rx_bytes = peer->rx_bytes;
+  stats->tx_bytes = peer->tx_bytes;
+  stats->has_session = hn_wg_session_is_usable (peer->current, now_us);
+}
+
+gint64
+hn_wg_get_deadline (const HnWg *self)
+{
+  gint64 at;
+
+  if (self->n_wakes == 0)
+    return G_MAXINT64;
+  at = self->wakes[0].at;
+  return (at + WAKE_GRANULE_US - 1) / WAKE_GRANULE_US * WAKE_GRANULE_US;
+}
+
+void
+hn_wg_tick (HnWg *self, gint64 now_us)
+{
+  /* A peer that an op gives something to do at once may come up again; a bound keeps that from
+   * holding the caller here. What is left is due still, and the caller comes back. */
+  gsize left = 2 * self->n_wakes + 16;
+
+  hn_wg_enter (self, now_us);
+  while (self->n_wakes > 0 && self->wakes[0].at <= now_us && left-- > 0)
+    hn_wg_timers_fire (self->wakes[0].peer, now_us);
+  hn_wg_leave (self);
+}

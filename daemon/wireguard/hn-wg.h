@@ -22,7 +22,8 @@ typedef struct _HnWgPeer HnWgPeer;
 #define HN_WG_MAX_DATAGRAM 65535
 
 /* Where a datagram came from: an opaque token of the owner's, copied, never interpreted. The source
- * bytes are what a cookie is bound to. */
+ * bytes are what a cookie is bound to. For a UDP address they are the 4 or 16 bytes of the address
+ * and 2 of the port, so that the rate limit under load can leave the port out. */
 typedef struct
 {
   guint64 token;
@@ -66,10 +67,12 @@ typedef struct
   guint64 staged_dropped;
 } HnWgCounters;
 
-/* Takes a copy of @ops. */
+/* Takes a copy of @ops. They may call back into the core, also to remove the peer they are about, but
+ * not hn_wg_free(). */
 HnWg *hn_wg_new (const HnWgOps *ops, gpointer user);
 void hn_wg_free (HnWg *self);
-/* Sets the static key (clamped or not); all sessions end when it changes. */
+/* Sets the static key (clamped or not; all zeros: none); all sessions end when it changes, and what
+ * waits for one is dropped. */
 void hn_wg_set_private_key (HnWg *self, const guint8 private_key[32]);
 /* The inner MTU, which bounds padding. */
 void hn_wg_set_mtu (HnWg *self, guint mtu);
@@ -77,6 +80,7 @@ void hn_wg_set_mtu (HnWg *self, guint mtu);
 /* Adds a peer, or returns the one there is. NULL when the key is our own or the table is full
  * (65,536). @data is the owner's. */
 HnWgPeer *hn_wg_add_peer (HnWg *self, const guint8 public_key[32], gpointer data);
+/* From inside an op the pointer stays valid, without effect, until the outermost call returns. */
 void hn_wg_remove_peer (HnWg *self, HnWgPeer *peer);
 HnWgPeer *hn_wg_get_peer (HnWg *self, const guint8 public_key[32]);
 gpointer hn_wg_peer_get_data (HnWgPeer *peer);
