@@ -52,8 +52,8 @@ typedef struct
   const HnNode *node;
   const char *user_login; /* "" unknown */
   const char *user_display;
-  gboolean expired; /* by the server's clock */
-  const char *path; /* "direct", "relay", "none" */
+  gboolean expired;       /* by the server's clock */
+  const char *path;       /* "direct", "relay", "none" */
   const char *endpoint;   /* "" unless direct */
   const char *relay_code; /* "" unless the path is a relay */
 } HnPeerView;

@@ -114,6 +114,8 @@ apply_addresses (HnLinks *self, const HnLinkSettings *settings, const HnLinkInfo
   g_autoptr (GHashTable) wanted = g_hash_table_new (prefix_hash, prefix_equal);
   AddressDiff diff = { self, settings->ifindex, wanted };
 
+  if (settings->leave_addresses)
+    return TRUE;
   for (gsize i = 0; i < settings->n_addresses; i++)
     if (settings->addresses[i].ip.family == 4 || link->has_ipv6)
       g_hash_table_add (wanted, (gpointer) &settings->addresses[i]);

@@ -40,6 +40,7 @@ typedef struct
   int ifindex;
   guint mtu;
   guint table;               /* HN_ROUTE_TABLE_BASE + n */
+  gboolean leave_addresses;  /* somebody else (NetworkManager) sets and keeps them */
   const HnPrefix *addresses; /* of the device, full length prefixes */
   gsize n_addresses;
   const HnPrefix *routes; /* through the device, in the table */

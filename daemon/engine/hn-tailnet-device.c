@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/hn-tailnet-private.h"
+
+#include "base/hn-clock.h"
+#include "base/hn-error.h"
+#include "crypto/hn-crypto.h"
+
+#define DEFAULT_MTU 1280 /* fits any path with every header around it */
+#define NAME_ATTEMPTS 8  /* another program may take a device name under our hands */
+#define RETRY_UNIT_US 1000000
+#define RETRY_CAP_US 60000000
+#define RELAY_FAILURES_MAX 3 /* then another region becomes the home */
+#define MANY_CHANGES 256     /* beyond it one pass over all is cheaper */
+
+static void on_retry_soon (HnTailnet *self);
+
+void
+hn_tailnet_device_init (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+
+  device->backoff = (HnBackoff) HN_BACKOFF_INIT (RETRY_UNIT_US, RETRY_CAP_US);
+  device->failed_relays = g_hash_table_new (NULL, NULL);
+}
+
+void
+hn_tailnet_device_finalize (HnTailnet *self)
+{
+  hn_tailnet_device_down (self);
+  g_hash_table_unref (self->device.failed_relays);
+}
+
+static guint
+device_table (HnTailnet *self)
+{
+  return HN_ROUTE_TABLE_BASE + self->device.number;
+}
+
+static guint
+device_mtu (HnTailnet *self)
+{
+  guint mtu = self->profile->preferences->mtu;
+
+  return mtu != 0 ? mtu : DEFAULT_MTU;
+}
+
+static gint64
+server_now (HnNetmap *netmap)
+{
+  return hn_clock_wall_us () / G_USEC_PER_SEC + hn_netmap_get_clock_offset (netmap);
+}
+
+/* ---- relays ---- */
+
+static void
+choose_home (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  HnDerpMap *map = netmap != NULL ? hn_netmap_get_derp_map (netmap) : NULL;
+  int home = hn_derive_home_relay (map, device->home, device->failed_relays);
+
+  if (home == device->home)
+    return;
+  device->home = home;
+  device->home_tried = FALSE;
+  device->home_state = HN_RELAY_CONNECTING;
+  device->home_failures = 0;
+  g_clear_pointer (&device->home_health, g_free);
+  if (device->dataplane != NULL)
+    hn_dataplane_set_home (device->dataplane, home);
+  hn_tailnet_update_hostinfo (self);
+}
+
+static void
+on_relay_changed (gpointer user, int region, HnRelayState state, const char *health,
+                  const GError *error)
+{
+  HnTailnet *self = user;
+  HnTailnetDevice *device = &self->device;
+
+  if (state == HN_RELAY_REFUSED && self->control != NULL)
+    hn_control_client_check_registration (self->control);
+  if (state == HN_RELAY_CONNECTED)
+    g_hash_table_remove (device->failed_relays, GINT_TO_POINTER (region));
+  if (region != device->home)
+    return;
+
+  if (health != NULL)
+    {
+      g_free (device->home_health);
+      device->home_health = g_strdup (health);
+    }
+  device->home_state = state;
+  switch (state)
+    {
+    case HN_RELAY_CONNECTED:
+      device->home_tried = TRUE;
+      device->home_failures = 0;
+      break;
+    case HN_RELAY_LOST:
+    case HN_RELAY_REFUSED:
+      device->home_tried = TRUE;
+      g_info ("%s: relay %d: %s", self->profile->id, region,
+              error != NULL ? error->message : "the connection ended");
+      if (++device->home_failures >= RELAY_FAILURES_MAX)
+        {
+          g_hash_table_add (device->failed_relays, GINT_TO_POINTER (region));
+          choose_home (self);
+        }
+      break;
+    case HN_RELAY_CONNECTING:
+    case HN_RELAY_CLOSED:
+      break;
+    }
+  hn_tailnet_queue_reconcile (self);
+}
+
+static void
+on_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+{
+  HnTailnet *self = user;
+
+  if (hn_peer_table_set_path (self->peers, peer, path, relay))
+    hn_tailnet_queue_peers_changed (self);
+}
+
+static void
+on_port_lost (gpointer user, const GError *error)
+{
+  HnTailnet *self = user;
+  g_autoptr (GError) reason = error != NULL ? g_error_copy (error) : NULL;
+
+  g_message ("%s: the device is gone: %s", self->profile->id,
+             reason != NULL ? reason->message : "deleted");
+  hn_tailnet_device_down (self);
+  if (reason == NULL)
+    reason = g_error_new (HN_ERROR, HN_ERROR_FAILED, "Something deleted the network device");
+  self->device.error = g_steal_pointer (&reason);
+  on_retry_soon (self);
+  hn_tailnet_queue_reconcile (self);
+}
+
+static const HnDataplaneEvents dataplane_events = {
+  .relay_changed = on_relay_changed,
+  .path_changed = on_path_changed,
+  .port_lost = on_port_lost,
+};
+
+/* ---- addresses and routes ---- */
+
+static gboolean
+apply_links (HnTailnet *self, HnNetmap *netmap, GError **error)
+{
+  g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
+  g_autoptr (GArray) routes = hn_derive_routes (netmap, server_now (netmap));
+  HnLinkSettings settings = {
+    .ifindex = hn_tun_get_ifindex (self->device.tun),
+    .mtu = device_mtu (self),
+    .table = device_table (self),
+    .leave_addresses = self->network_manager,
+    .addresses = (const HnPrefix *) (gpointer) addresses->data,
+    .n_addresses = addresses->len,
+    .routes = (const HnPrefix *) (gpointer) routes->data,
+    .n_routes = routes->len,
+  };
+
+  return hn_links_apply (self->services.links, &settings, error);
+}
+
+typedef struct
+{
+  GPtrArray *usable;
+  gint64 now;
+} Usable;
+
+static void
+collect_usable (gpointer data, gpointer user_data)
+{
+  Usable *collect = user_data;
+
+  if (!hn_node_is_expired (data, collect->now))
+    g_ptr_array_add (collect->usable, data);
+}
+
+static void
+push_all_peers (HnTailnet *self, HnNetmap *netmap)
+{
+  g_autoptr (GPtrArray) usable = g_ptr_array_new ();
+  g_autoptr (GPtrArray) none = g_ptr_array_new ();
+  Usable collect = { usable, server_now (netmap) };
+
+  hn_netmap_foreach_peer (netmap, collect_usable, &collect);
+  hn_dataplane_update_peers (self->device.dataplane, usable, none, TRUE);
+}
+
+static void
+push_addresses (HnTailnet *self, HnNetmap *netmap)
+{
+  g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
+
+  hn_dataplane_set_addresses (self->device.dataplane, (const HnPrefix *) (gpointer) addresses->data,
+                              addresses->len);
+}
+
+void
+hn_tailnet_device_refresh (HnTailnet *self)
+{
+  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (self->device.dataplane == NULL || netmap == NULL || hn_netmap_get_self (netmap) == NULL)
+    return;
+  push_addresses (self, netmap);
+  push_all_peers (self, netmap);
+  if (!apply_links (self, netmap, &error))
+    {
+      g_warning ("%s: %s", self->profile->id, error->message);
+      g_clear_error (&self->device.error);
+      self->device.error = g_steal_pointer (&error);
+      on_retry_soon (self);
+    }
+  else
+    {
+      g_clear_error (&self->device.error);
+    }
+  hn_tailnet_queue_reconcile (self);
+}
+
+static void
+remove_prefix (GArray *from, const HnPrefix *prefix)
+{
+  for (guint i = 0; i < from->len; i++)
+    if (hn_prefix_equal (&g_array_index (from, HnPrefix, i), prefix))
+      {
+        g_array_remove_index_fast (from, i);
+        return;
+      }
+}
+
+/* What one delta means for the routes: those of old forms go, those of new forms come, and what is
+ * in both stays. */
+static void
+change_routes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+{
+  g_autoptr (GArray) added = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
+  g_autoptr (GArray) removed = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
+  g_autoptr (GError) error = NULL;
+  gint64 now = server_now (netmap);
+
+  for (guint i = 0; i < change->removed->len; i++)
+    hn_derive_peer_routes (g_ptr_array_index (change->removed, i), removed);
+  for (guint i = 0; i < change->changed->len; i++)
+    {
+      const HnNode *node = g_ptr_array_index (change->changed, i);
+      HnPeerEntry *old
+          = hn_peer_table_get_by_stable_id (self->peers, hn_node_get (node)->stable_id);
+
+      if (old != NULL)
+        hn_derive_peer_routes (old->node, removed);
+      if (!hn_node_is_expired (node, now))
+        hn_derive_peer_routes (node, added);
+    }
+  for (guint i = 0; i < added->len; i++)
+    remove_prefix (removed, &g_array_index (added, HnPrefix, i));
+  if (added->len == 0 && removed->len == 0)
+    return;
+  if (!hn_links_change_routes (self->services.links, hn_tun_get_ifindex (self->device.tun),
+                               device_table (self), (const HnPrefix *) (gpointer) added->data,
+                               added->len, (const HnPrefix *) (gpointer) removed->data,
+                               removed->len, &error))
+    {
+      g_info ("%s: %s; applying all routes anew", self->profile->id, error->message);
+      hn_tailnet_device_refresh (self);
+    }
+}
+
+static void
+push_peer_changes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+{
+  g_autoptr (GPtrArray) usable = g_ptr_array_new ();
+  g_autoptr (GPtrArray) gone = g_ptr_array_new ();
+  gint64 now = server_now (netmap);
+
+  for (guint i = 0; i < change->removed->len; i++)
+    g_ptr_array_add (gone, g_ptr_array_index (change->removed, i));
+  for (guint i = 0; i < change->changed->len; i++)
+    {
+      HnNode *node = g_ptr_array_index (change->changed, i);
+
+      g_ptr_array_add (hn_node_is_expired (node, now) ? gone : usable, node);
+    }
+  hn_dataplane_update_peers (self->device.dataplane, usable, gone, FALSE);
+}
+
+void
+hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+{
+  HnTailnetDevice *device = &self->device;
+  gboolean many = hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES
+                  || hn_peer_table_get_size (self->peers) > HN_MAX_PEER_ROUTES;
+
+  if (device->dataplane != NULL && (change->parts & HN_NETMAP_DERP) != 0)
+    hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
+  if ((change->parts & HN_NETMAP_DERP) != 0)
+    choose_home (self);
+  if (device->dataplane == NULL)
+    return;
+  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0 || many
+      || change->changed->len + change->removed->len > MANY_CHANGES)
+    {
+      hn_tailnet_device_refresh (self);
+      return;
+    }
+  if ((change->parts & HN_NETMAP_PEERS) != 0)
+    {
+      push_peer_changes (self, netmap, change);
+      change_routes (self, netmap, change);
+    }
+}
+
+void
+hn_tailnet_device_node_key_changed (HnTailnet *self)
+{
+  if (self->device.dataplane != NULL)
+    hn_dataplane_set_private_key (self->device.dataplane, &self->profile->node_key);
+}
+
+/* ---- up and down ---- */
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  HnTailnet *self = user_data;
+
+  g_clear_pointer (&self->device.retry, g_source_unref);
+  if (self->device.dataplane != NULL)
+    hn_tailnet_device_refresh (self);
+  else
+    g_clear_error (&self->device.error);
+  hn_tailnet_queue_reconcile (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_retry_soon (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+  gint64 wait_us = hn_backoff_next (&device->backoff, hn_random_double ());
+
+  if (device->retry != NULL)
+    return;
+  device->retry = g_timeout_source_new ((guint) (wait_us / 1000));
+  g_source_set_callback (device->retry, on_retry, self, NULL);
+  g_source_attach (device->retry, g_main_context_get_thread_default ());
+}
+
+static HnTun *
+open_device (HnTailnet *self, GError **error)
+{
+  for (guint attempt = 0; attempt < NAME_ATTEMPTS; attempt++)
+    {
+      g_autoptr (GError) local = NULL;
+      g_autofree char *name = NULL;
+      HnTun *tun;
+
+      self->device.number = hn_links_find_free_number (self->services.links);
+      name = g_strdup_printf ("headnet%u", self->device.number);
+      tun = hn_tun_new (name, &local);
+      if (tun != NULL)
+        return tun;
+      if (!g_error_matches (local, HN_ERROR, HN_ERROR_EXISTS) || attempt + 1 == NAME_ATTEMPTS)
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return NULL;
+        }
+    }
+  g_return_val_if_reached (NULL);
+}
+
+void
+hn_tailnet_device_up (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+  HnNetmap *netmap = hn_control_client_get_netmap (self->control);
+  const HnPreferences *preferences = self->profile->preferences;
+  HnDataplaneConfig config = {
+    .server_url = preferences->server_url,
+    .ca_certificate = preferences->ca_certificate,
+    .mark = HN_MARK,
+    .mtu = device_mtu (self),
+  };
+  g_autoptr (GError) error = NULL;
+
+  if (device->tun != NULL || device->retry != NULL)
+    return;
+  g_clear_error (&device->error);
+
+  device->tun = open_device (self, &error);
+  if (device->tun == NULL || !apply_links (self, netmap, &error))
+    {
+      g_warning ("%s: cannot set up the network device: %s", self->profile->id, error->message);
+      hn_tailnet_device_down (self);
+      device->error = g_steal_pointer (&error);
+      on_retry_soon (self);
+      return;
+    }
+
+  device->dataplane
+      = hn_dataplane_new (HN_PACKET_PORT (device->tun), &config, &dataplane_events, self);
+  hn_dataplane_set_private_key (device->dataplane, &self->profile->node_key);
+  push_addresses (self, netmap);
+  if (hn_netmap_get_derp_map (netmap) != NULL)
+    hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
+  choose_home (self);
+  device->home_tried = FALSE;
+  device->home_state = HN_RELAY_CONNECTING;
+  hn_dataplane_network_changed (device->dataplane, self->network_available);
+  hn_dataplane_set_home (device->dataplane, device->home);
+  push_all_peers (self, netmap);
+  hn_backoff_reset (&device->backoff);
+  g_message ("%s: connected as %s", self->profile->id, hn_tun_get_name (device->tun));
+}
+
+void
+hn_tailnet_device_down (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+  gboolean had = device->tun != NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (device->retry != NULL)
+    {
+      g_source_destroy (device->retry);
+      g_clear_pointer (&device->retry, g_source_unref);
+    }
+  if (device->dataplane != NULL)
+    {
+      hn_dataplane_stop (device->dataplane);
+      g_clear_object (&device->dataplane);
+    }
+  if (had && !hn_links_clear (self->services.links, device_table (self), &error))
+    g_warning ("%s: %s", self->profile->id, error->message);
+  g_clear_object (&device->tun);
+  g_clear_error (&device->error);
+  g_clear_pointer (&device->home_health, g_free);
+  device->home_tried = FALSE;
+  device->home_state = HN_RELAY_CLOSED;
+  device->home_failures = 0;
+  g_hash_table_remove_all (device->failed_relays);
+  if (had)
+    {
+      hn_peer_table_clear_paths (self->peers);
+      hn_tailnet_queue_peers_changed (self);
+    }
+}

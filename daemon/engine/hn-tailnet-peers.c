@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/hn-tailnet-private.h"
+
+#include "base/hn-clock.h"
+#include "base/hn-error.h"
+
+#define PING_TIMEOUT_MS 5000
+
+static const char *
+path_to_string (HnPathKind path)
+{
+  switch (path)
+    {
+    case HN_PATH_NONE:
+      return "none";
+    case HN_PATH_RELAY:
+      return "relay";
+    case HN_PATH_DIRECT:
+      return "direct";
+    }
+  g_return_val_if_reached ("none");
+}
+
+static const char *
+relay_code (HnNetmap *netmap, int relay)
+{
+  HnDerpMap *map = netmap != NULL ? hn_netmap_get_derp_map (netmap) : NULL;
+  const HnDerpRegion *region = map != NULL ? hn_derp_map_get_region (map, relay) : NULL;
+
+  return region != NULL ? region->code : "";
+}
+
+static void
+hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer data)
+{
+  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  gint64 now = hn_clock_wall_us () / G_USEC_PER_SEC
+               + (netmap != NULL ? hn_netmap_get_clock_offset (netmap) : 0);
+  const HnUser *user
+      = netmap != NULL ? hn_netmap_get_user (netmap, hn_node_get (entry->node)->user_id) : NULL;
+  HnPeerView view = {
+    .node = entry->node,
+    .user_login = user != NULL ? user->login_name : "",
+    .user_display = user != NULL ? user->display_name : "",
+    .expired = hn_node_is_expired (entry->node, now),
+    .path = path_to_string (entry->path),
+    .endpoint = "",
+    .relay_code = entry->path == HN_PATH_RELAY ? relay_code (netmap, entry->relay) : "",
+  };
+
+  func (&view, data);
+}
+
+void
+hn_tailnet_foreach_peer (HnTailnet *self, HnPeerFunc func, gpointer data)
+{
+  GPtrArray *sorted = hn_peer_table_get_sorted (self->peers);
+
+  for (guint i = 0; i < sorted->len; i++)
+    hand_out (self, g_ptr_array_index (sorted, i), func, data);
+}
+
+gboolean
+hn_tailnet_with_peer (HnTailnet *self, const char *target, HnPeerFunc func, gpointer data,
+                      GError **error)
+{
+  HnPeerEntry *entry = hn_peer_table_find (self->peers, target, error);
+
+  if (entry == NULL)
+    return FALSE;
+  hand_out (self, entry, func, data);
+  return TRUE;
+}
+
+static void
+on_stats (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  HnPeerStats stats = { 0 };
+  HnPeerCounters *counters;
+  g_autoptr (GError) error = NULL;
+
+  if (!hn_dataplane_get_stats_finish (HN_DATAPLANE (source), result, &stats, &error)
+      && !g_error_matches (error, HN_ERROR, HN_ERROR_NOT_FOUND))
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+  counters = g_new0 (HnPeerCounters, 1);
+  counters->latency_us = stats.latency_us;
+  counters->last_handshake = stats.last_handshake;
+  counters->rx_bytes = stats.rx_bytes;
+  counters->tx_bytes = stats.tx_bytes;
+  g_task_return_pointer (task, counters, g_free);
+}
+
+void
+hn_tailnet_get_counters_async (HnTailnet *self, const char *stable_id, GCancellable *cancellable,
+                               GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  HnPeerEntry *entry = hn_peer_table_get_by_stable_id (self->peers, stable_id);
+
+  g_task_set_source_tag (task, hn_tailnet_get_counters_async);
+  if (entry == NULL)
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND, "That peer is gone");
+      g_object_unref (task);
+    }
+  else if (self->device.dataplane == NULL)
+    {
+      g_task_return_pointer (task, g_new0 (HnPeerCounters, 1), g_free);
+      g_object_unref (task);
+    }
+  else
+    {
+      hn_dataplane_get_stats_async (self->device.dataplane, &hn_node_get (entry->node)->key,
+                                    cancellable, on_stats, task);
+    }
+}
+
+gboolean
+hn_tailnet_get_counters_finish (HnTailnet *self, GAsyncResult *result, HnPeerCounters *counters,
+                                GError **error)
+{
+  g_autofree HnPeerCounters *got = g_task_propagate_pointer (G_TASK (result), error);
+
+  if (got == NULL)
+    return FALSE;
+  *counters = *got;
+  return TRUE;
+}
+
+static void
+on_pong (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  HnTailnet *self = g_task_get_source_object (task);
+  HnPeerStats stats = { 0 };
+  HnPingResult *ping;
+  HnPeerEntry *entry;
+  char text[HN_IP_TEXT_MAX];
+  g_autoptr (GError) error = NULL;
+
+  if (!hn_dataplane_ping_finish (HN_DATAPLANE (source), result, &stats, &error))
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+  entry = hn_peer_table_get_by_stable_id (self->peers, g_task_get_task_data (task));
+  if (entry != NULL)
+    entry->latency_us = stats.latency_us;
+  ping = g_new0 (HnPingResult, 1);
+  ping->path = path_to_string (stats.path);
+  ping->endpoint
+      = g_strdup (stats.path == HN_PATH_DIRECT ? hn_endpoint_format (&stats.endpoint, text) : "");
+  ping->relay_code
+      = g_strdup (stats.path == HN_PATH_RELAY && self->control != NULL
+                      ? relay_code (hn_control_client_get_netmap (self->control), stats.relay)
+                      : "");
+  ping->latency_us = stats.latency_us;
+  ping->kind = "icmp";
+  g_task_return_pointer (task, ping, (GDestroyNotify) hn_ping_result_free);
+}
+
+/* The address to ping: the one that was asked for, else the first that we have a family for. */
+static gboolean
+ping_address (HnTailnet *self, const HnPeerEntry *entry, const char *target, HnIp *ip)
+{
+  HnNetmap *netmap = hn_control_client_get_netmap (self->control);
+  const HnNodeFields *peer = hn_node_get (entry->node);
+  const HnNodeFields *own = hn_node_get (hn_netmap_get_self (netmap));
+
+  if (hn_ip_parse (target, ip))
+    return TRUE;
+  for (gsize i = 0; i < peer->n_addresses; i++)
+    for (gsize k = 0; k < own->n_addresses; k++)
+      if (peer->addresses[i].ip.family == own->addresses[k].ip.family)
+        {
+          *ip = peer->addresses[i].ip;
+          return TRUE;
+        }
+  return FALSE;
+}
+
+void
+hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
+                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  g_autoptr (GError) error = NULL;
+  HnPeerEntry *entry;
+  HnIp ip;
+
+  g_task_set_source_tag (task, hn_tailnet_ping_async);
+  if (self->device.dataplane == NULL)
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED,
+                               "The tailnet is not connected: call Connect first");
+      return;
+    }
+  entry = hn_peer_table_find (self->peers, target, &error);
+  if (entry == NULL)
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+  if (!ping_address (self, entry, target, &ip))
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND,
+                               "That peer has no address of a family that this computer has");
+      return;
+    }
+  g_task_set_task_data (task, g_strdup (hn_node_get (entry->node)->stable_id), g_free);
+  hn_dataplane_ping_async (self->device.dataplane, &ip,
+                           timeout_ms != 0 ? timeout_ms : PING_TIMEOUT_MS, cancellable, on_pong,
+                           g_steal_pointer (&task));
+}
+
+HnPingResult *
+hn_tailnet_ping_finish (HnTailnet *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of HnTailnet share: its fields, and the parts that each file owns. Not for others
+ * but the engine, which makes tailnets and tells them about the network.
+ */
+#pragma once
+
+#include "base/hn-backoff.h"
+#include "control/hn-control-client.h"
+#include "dataplane/hn-dataplane.h"
+#include "engine/hn-derive.h"
+#include "engine/hn-peer-table.h"
+#include "engine/hn-profile-store.h"
+#include "engine/hn-tailnet.h"
+#include "system/hn-links.h"
+#include "tun/hn-tun.h"
+
+/* Shared by all tailnets of an engine; borrowed, outlives them. */
+typedef struct
+{
+  HnLinks *links;
+  HnProfileStore *store;
+  const char *runtime_directory;
+} HnTailnetServices;
+
+/* The device and everything that lives and goes with it. */
+typedef struct
+{
+  HnTun *tun;             /* owned; NULL: no device */
+  HnDataplane *dataplane; /* owned */
+  guint number;           /* headnetN, and the routing table */
+  GError *error;          /* owned; why there is none */
+  HnBackoff backoff;
+  GSource *retry; /* owned */
+  int home;
+  HnRelayState home_state;
+  gboolean home_tried;
+  char *home_health;
+  guint home_failures;
+  GHashTable *failed_relays; /* set of regions */
+} HnTailnetDevice;
+
+struct _HnTailnet
+{
+  GObject parent_instance;
+
+  HnTailnetServices services;
+  HnProfile *profile;       /* owned */
+  HnControlClient *control; /* owned; NULL while nothing is wanted of the server */
+  gboolean control_started;
+  HnPeerTable *peers; /* owned */
+  HnStatus *status;   /* owned */
+  GHashTable *since;  /* health id -> gint64* seconds */
+
+  gboolean wanted;
+  gboolean network_manager;
+  gboolean network_available;
+  gboolean server_key_changed;
+  gboolean disposed;
+  guint busy;
+
+  HnTailnetDevice device;
+
+  GSource *reconcile; /* owned; pending turn */
+  GSource *flush;     /* owned; pending peers-changed */
+  GSource *expiry;    /* owned; the next key's expiry */
+};
+
+HnTailnet *hn_tailnet_new (const HnTailnetServices *services, HnProfile *profile);
+/* Profile and its preferences; borrowed. */
+const HnProfile *hn_tailnet_get_profile (HnTailnet *self);
+/* Connects a profile with AutoConnect unless somebody disconnected it since boot. */
+void hn_tailnet_auto_connect (HnTailnet *self);
+/* Takes device and connection down, the wish stays on disk. No signal comes afterwards. */
+void hn_tailnet_shut_down (HnTailnet *self);
+/* The kernel's view changed. */
+void hn_tailnet_network_changed (HnTailnet *self, gboolean major);
+void hn_tailnet_routes_lost (HnTailnet *self, int table);
+
+/* Runs the derive functions in the next main loop turn. */
+void hn_tailnet_queue_reconcile (HnTailnet *self);
+/* Emits peers-changed soon, once for a burst. */
+void hn_tailnet_queue_peers_changed (HnTailnet *self);
+void hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input);
+/* Makes the control client if there is none. */
+gboolean hn_tailnet_ensure_control (HnTailnet *self, GError **error);
+void hn_tailnet_drop_control (HnTailnet *self);
+/* Tells the control client what we are. */
+void hn_tailnet_update_hostinfo (HnTailnet *self);
+void hn_tailnet_set_busy (HnTailnet *self, gboolean busy);
+
+/* hn-tailnet-device.c */
+void hn_tailnet_device_init (HnTailnet *self);
+void hn_tailnet_device_finalize (HnTailnet *self);
+/* Makes the device if there is none; on failure device.error says why. */
+void hn_tailnet_device_up (HnTailnet *self);
+void hn_tailnet_device_down (HnTailnet *self);
+/* Carries over what one response of the map changed; called before the peer table takes it. */
+void hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap,
+                                       const HnNetmapChange *change);
+/* Applies addresses, routes and peers anew, as a whole. */
+void hn_tailnet_device_refresh (HnTailnet *self);
+void hn_tailnet_device_node_key_changed (HnTailnet *self);
