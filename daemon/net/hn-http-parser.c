@@ -295,6 +295,7 @@ feed_chunk_line (HnHttpParser *self, const guint8 *data, gsize len, gsize *used,
   for (gsize i = 0; i < len; i++)
     {
       if (self->block->len >= MAX_CHUNK_LINE
+          || (self->state == STATE_CHUNK_END && data[i] != '\r' && data[i] != '\n')
           || (self->state == STATE_TRAILER && ++self->trailer_len > HN_HTTP_MAX_HEADER))
         return fail (self, error, _ ("A chunk of the server's answer is malformed"));
       if (data[i] != '\n')
