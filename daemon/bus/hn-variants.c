@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Engine values to dictionaries. */
+#include "bus/hn-variants.h"
+
+static GVariant *
+text (const char *value)
+{
+  if (value == NULL)
+    return g_variant_new_string ("");
+  if (g_utf8_validate (value, -1, NULL))
+    return g_variant_new_string (value);
+  return g_variant_new_take_string (g_utf8_make_valid (value, -1));
+}
+
+static void
+add (GVariantBuilder *builder, const char *key, GVariant *value)
+{
+  g_variant_builder_add (builder, "{sv}", key, value);
+}
+
+static void
+add_known_text (GVariantBuilder *builder, const char *key, const char *value)
+{
+  if (value != NULL && *value != '\0')
+    add (builder, key, text (value));
+}
+
+static void
+add_texts (GVariantBuilder *builder, const char *key, const char *const *values)
+{
+  GVariantBuilder array;
+
+  g_variant_builder_init (&array, G_VARIANT_TYPE_STRING_ARRAY);
+  for (gsize i = 0; values != NULL && values[i] != NULL; i++)
+    g_variant_builder_add_value (&array, text (values[i]));
+  add (builder, key, g_variant_builder_end (&array));
+}
+
+static void
+fill_user (GVariantBuilder *builder, gint64 id, const char *login, const char *display)
+{
+  if (id != 0)
+    add (builder, "Id", g_variant_new_int64 (id));
+  add_known_text (builder, "LoginName", login);
+  add_known_text (builder, "DisplayName", display);
+}
+
+GVariant *
+hn_variants_format_user (gint64 id, const char *login, const char *display)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  fill_user (&builder, id, login, display);
+  return g_variant_builder_end (&builder);
+}
+
+static gboolean
+is_own_address (const HnNodeFields *node, const HnPrefix *prefix)
+{
+  for (gsize i = 0; i < node->n_addresses; i++)
+    if (hn_ip_equal (&node->addresses[i].ip, &prefix->ip))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+add_networks (GVariantBuilder *builder, const HnNodeFields *node)
+{
+  GVariantBuilder addresses, routes;
+  gboolean exit_node = FALSE;
+  char buf[HN_IP_TEXT_MAX];
+
+  g_variant_builder_init (&addresses, G_VARIANT_TYPE_STRING_ARRAY);
+  for (gsize i = 0; i < node->n_addresses; i++)
+    g_variant_builder_add (&addresses, "s", hn_ip_format (&node->addresses[i].ip, buf));
+
+  /* What is routed to it beyond its own addresses. A default route is an offer to be an exit node,
+   * not a network. */
+  g_variant_builder_init (&routes, G_VARIANT_TYPE_STRING_ARRAY);
+  for (gsize i = 0; i < node->n_allowed_ips; i++)
+    {
+      const HnPrefix *prefix = &node->allowed_ips[i];
+
+      if (prefix->bits == 0)
+        exit_node = TRUE;
+      else if (!hn_prefix_is_single (prefix) || !is_own_address (node, prefix))
+        g_variant_builder_add (&routes, "s", hn_prefix_format (prefix, buf));
+    }
+
+  add (builder, "Addresses", g_variant_builder_end (&addresses));
+  add (builder, "Routes", g_variant_builder_end (&routes));
+  add (builder, "ExitNodeOption", g_variant_new_boolean (exit_node));
+}
+
+GVariant *
+hn_variants_format_peer (const HnPeerView *peer, const HnPeerCounters *counters)
+{
+  const HnNodeFields *node = hn_node_get (peer->node);
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add (&builder, "Id", text (node->stable_id));
+  add (&builder, "Name", text (node->name));
+  add_known_text (&builder, "HostName", node->host_name);
+  add_networks (&builder, node);
+  if (node->user_id != 0 || peer->user_login[0] != '\0' || peer->user_display[0] != '\0')
+    add (&builder, "User",
+         hn_variants_format_user (node->user_id, peer->user_login, peer->user_display));
+  add_known_text (&builder, "Os", node->os);
+  add_texts (&builder, "Tags", node->tags);
+  if (node->online != HN_ONLINE_UNKNOWN)
+    add (&builder, "Online", g_variant_new_boolean (node->online == HN_ONLINE_YES));
+  if (node->last_seen != 0)
+    add (&builder, "LastSeen", g_variant_new_int64 (node->last_seen));
+  add (&builder, "KeyExpiry", g_variant_new_int64 (node->key_expiry));
+  add (&builder, "Expired", g_variant_new_boolean (peer->expired));
+  add (&builder, "Path", text (peer->path));
+  add_known_text (&builder, "Endpoint", peer->endpoint);
+  add_known_text (&builder, "Relay", peer->relay_code);
+
+  if (counters != NULL)
+    {
+      if (counters->latency_us > 0)
+        add (&builder, "Latency", g_variant_new_uint64 ((guint64) counters->latency_us));
+      add (&builder, "LastHandshake", g_variant_new_int64 (counters->last_handshake));
+      add (&builder, "RxBytes", g_variant_new_uint64 (counters->rx_bytes));
+      add (&builder, "TxBytes", g_variant_new_uint64 (counters->tx_bytes));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_home_relay (const HnStatus *status)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  if (status->relay_id > 0)
+    {
+      add (&builder, "Id", g_variant_new_uint32 ((guint32) status->relay_id));
+      add_known_text (&builder, "Code", status->relay_code);
+      add_known_text (&builder, "Name", status->relay_name);
+      if (status->relay_latency_us > 0)
+        add (&builder, "Latency", g_variant_new_uint64 ((guint64) status->relay_latency_us));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_health (const GPtrArray *items)
+{
+  GVariantBuilder list;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; items != NULL && i < items->len; i++)
+    {
+      const HnHealthItem *item = g_ptr_array_index (items, i);
+      GVariantBuilder builder;
+
+      g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+      add (&builder, "Id", text (item->id));
+      add (&builder, "Severity", text (hn_severity_to_string (item->severity)));
+      add (&builder, "Title", text (item->title));
+      add (&builder, "Text", text (item->text));
+      add_known_text (&builder, "Action", item->action);
+      add (&builder, "Since", g_variant_new_int64 (item->since));
+      g_variant_builder_add_value (&list, g_variant_builder_end (&builder));
+    }
+  return g_variant_builder_end (&list);
+}
+
+GVariant *
+hn_variants_format_preferences (const HnPreferences *preferences)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add (&builder, "Name", text (preferences->name));
+  add (&builder, "HostName", text (preferences->host_name));
+  add (&builder, "Mtu", g_variant_new_uint32 (preferences->mtu));
+  add (&builder, "AutoConnect", g_variant_new_boolean (preferences->auto_connect));
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_network_config (const HnNetworkConfig *config)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add (&builder, "Interface", text (config->interface));
+  add (&builder, "Mtu", g_variant_new_uint32 (config->mtu));
+  add_texts (&builder, "Addresses", (const char *const *) config->addresses);
+  add_texts (&builder, "DnsServers", (const char *const *) config->dns_servers);
+  add_texts (&builder, "DnsDomains", (const char *const *) config->dns_domains);
+  add_texts (&builder, "SearchDomains", (const char *const *) config->search_domains);
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_ping (const HnPingResult *result)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add (&builder, "Path", text (result->path));
+  add_known_text (&builder, "Endpoint", result->endpoint);
+  add_known_text (&builder, "Relay", result->relay_code);
+  add (&builder, "Latency", g_variant_new_uint64 ((guint64) MAX (result->latency_us, 0)));
+  add (&builder, "Kind", text (result->kind));
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_check_steps (const GPtrArray *steps)
+{
+  GVariantBuilder list;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < steps->len; i++)
+    {
+      const HnCheckStep *step = g_ptr_array_index (steps, i);
+      GVariantBuilder builder;
+
+      g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+      add (&builder, "Step", text (step->step));
+      add (&builder, "Ok", g_variant_new_boolean (step->ok));
+      add (&builder, "Text", text (step->text));
+      add (&builder, "Latency", g_variant_new_uint64 ((guint64) MAX (step->latency_us, 0)));
+      g_variant_builder_add_value (&list, g_variant_builder_end (&builder));
+    }
+  return g_variant_builder_end (&list);
+}
