@@ -2,7 +2,8 @@
 /*
  * Our connections to relays: at most one a region, the home region's kept open, others opened on
  * the first packet and closed after a minute without one. Runs on the GMainContext that is
- * thread-default when it is made; all callbacks come there.
+ * thread-default when it is made; all callbacks come there, and from within them everything of the
+ * pool may be called, hn_derp_pool_free() too. Nothing here is shared between two pools.
  */
 #pragma once
 
@@ -51,7 +52,14 @@ void hn_derp_pool_network_changed (HnDerpPool *self, gboolean available);
  * region it went to, 0 when there is no way. */
 int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, const guint8 *data,
                        gsize len);
+/* Writes out now what was sent since the last turn; without it that happens in the next turn. */
+void hn_derp_pool_flush (HnDerpPool *self);
 /* Bytes that wait in the write queue of @region's connection: what pacing looks at. */
 gsize hn_derp_pool_get_queued (HnDerpPool *self, int region);
+/* Whether @region is logged in. */
+gboolean hn_derp_pool_is_connected (HnDerpPool *self, int region);
+/* Closes regions other than the home that nothing was sent to for a minute before @now_us; a timer
+ * of the pool's calls it. */
+void hn_derp_pool_close_idle (HnDerpPool *self, gint64 now_us);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnDerpPool, hn_derp_pool_free)
