@@ -271,7 +271,6 @@ code_of (const GError *error, const char *remote)
         return HEADNET_ERROR_NO_SERVICE;
       case G_DBUS_ERROR_ACCESS_DENIED:
       case G_DBUS_ERROR_AUTH_FAILED:
-      case G_DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED:
         return HEADNET_ERROR_NOT_AUTHORIZED;
       case G_DBUS_ERROR_UNKNOWN_OBJECT:
         return HEADNET_ERROR_NOT_FOUND;
