@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an administrator does at the server: expire, delete, restart."""
+
+import time
+
+import case
+from lab import wait_for
+from servers import Tailscaled
+
+# 0.29.2 keeps a deleted node's stream open and sends keep-alives: the client has to ask, rarely
+DELETED_LIMIT = {"0.23.0": 5, "0.29.2": 330}
+
+
+class Server(case.TestCase):
+    PEERS = ("b",)
+
+    def setUp(self):
+        super().setUp()
+        self.up("--hostname", "own")
+        self.wait_peers_online()
+
+    def wait_needs_login(self, reason, limit):
+        start = time.monotonic()
+        self.client.wait_state("needs-login", timeout=limit)
+        self.note(f"needs-login ({reason}) after {time.monotonic() - start:.1f} s")
+        self.assertEqual(self.client.property("StateReason"), reason)
+        self.assertIn("login", [item.get("Action") for item in self.client.property("Health")])
+        self.client.ctl("wait", "--state", "running", "--timeout", "1", code={4, 7})
+
+    def again(self):
+        """A new key brings it back."""
+        self.client.ctl("up", "--auth-key-file", "-", stdin=self.server.key() + "\n")
+        self.assertEqual(self.client.property("State"), "running")
+        self.client.wait_peer("ts-b", Online=True)
+        self.client.host.run("ping", "-n", "-c", "2", "-W", "5", self.peers["b"].addresses[0])
+
+    def test_expired(self):
+        self.server.expire("own")
+        self.wait_needs_login("node-key-expired", 5)
+        self.again()
+        self.assertEqual(len(self.server.nodes()), 2)
+
+    def test_deleted(self):
+        self.server.delete("own")
+        self.wait_needs_login("node-unknown", DELETED_LIMIT.get(self.VERSION, 330))
+        self.again()
+
+    def test_restart(self):
+        """The server goes and comes back; nobody has to say a word."""
+        address = self.peers["b"].addresses[0]
+        self.server.stop()
+        wait_for("health says that the server is gone",
+                 lambda: "control-unreachable" in
+                 [item["Id"] for item in self.client.property("Health")])
+        self.assertEqual(self.client.property("State"), "running")
+        self.server.start()
+        start = time.monotonic()
+        wait_for("health is well again", lambda: not self.client.property("Health"), timeout=60)
+        self.note(f"back after {time.monotonic() - start:.1f} s")
+        self.assertEqual(self.client.property("State"), "running")
+        # stream and relay are the new ones
+        late = Tailscaled(self.lab, "e", self.server)
+        self.client.wait_peer("ts-e", Online=True)
+        for target in (address, late.addresses[0], late.addresses[1]):
+            self.client.host.run("ping", "-n", "-c", "3", "-W", "10", target, timeout=60)
+        late.stop()
+        self.server.delete("ts-e")
+
+
+if __name__ == "__main__":
+    case.main()
