@@ -218,7 +218,7 @@ def purpose(tree):
 PROTOTYPE = re.compile(r"^(?!typedef|static|#|return|else|extern \"C\")"
                        r"(?:[A-Za-z_][\w]*[ \t*]+)+\**([a-z_]\w*) \(")
 # these need no word: what they do follows from the name everywhere in GLib
-PLAIN_NAME = re.compile(r".*_(free|ref|unref|get_type)$")
+PLAIN_NAME = re.compile(r".*_(new|init|clear|free|ref|unref|get_type|quark)$")
 
 
 def groups(lines):
@@ -253,7 +253,7 @@ def comments(tree):
                 if not match or PLAIN_NAME.match(match.group(1)):
                     continue
                 name = match.group(1)
-                if path.startswith("libheadnet-glib/"):
+                if path.startswith("libheadnet-glib/") and not path.endswith("-private.h"):
                     if not re.search(rf"/\*\*\n \* {re.escape(name)}:", library):
                         yield f"{path}:{start + offset}: {name} has no documentation block"
                 elif not commented:
@@ -320,8 +320,25 @@ def leftovers(tree):
                 yield f"{path}:{number}: a path of somebody's machine: {line.strip()[:60]}"
 
 
+def translations(tree):
+    """po/POTFILES has just the files with words for people."""
+    listed = [line for line in tree.lines("po/POTFILES") if line and not line.startswith("#")]
+    for path in listed:
+        if path not in tree.paths:
+            yield f"po/POTFILES: {path} does not exist"
+    for path in tree.select(".c"):
+        if path.startswith("tests/"):
+            continue
+        marked = re.search(r'\b(?:N?_|ngettext|C_|NC_) ?\(\s*"', tree.read(path))
+        if marked and path not in listed:
+            yield f"{path}: has words for people and is not in po/POTFILES"
+        if path in listed and not marked:
+            yield f"po/POTFILES: {path} has no words for people"
+
+
 CHECKS = {f.__name__: f for f in
-          (layers, length, licence, purpose, comments, formatting, shell, spaces, leftovers)}
+          (layers, length, licence, purpose, comments, formatting, shell, spaces, leftovers,
+           translations)}
 
 
 def main(argv):

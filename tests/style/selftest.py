@@ -107,6 +107,7 @@ class Checks(unittest.TestCase):
         self.bad("comments", "daemon/base/hn-a.h", HEADER + "\nconst char *hn_thing_name (void);\n")
         self.good("comments", "daemon/base/hn-a.h", HEADER + "\nvoid hn_thing_free (HnThing *self);\n")
         self.bad("comments", "libheadnet-glib/headnet-a.h", HEADER)
+        self.good("comments", "libheadnet-glib/headnet-a-private.h", HEADER)
         self.good("comments", "libheadnet-glib/headnet-a.h", HEADER,
                   **{"libheadnet-glib/headnet-a.c": "/**\n * hn_thing_do:\n */\n"})
 
@@ -133,6 +134,14 @@ class Checks(unittest.TestCase):
             with self.subTest(text=text):
                 self.bad("leftovers", "a.c", text + "\n")
         self.good("leftovers", "a.c", 'mkstemp ("a-XXXX' + 'XX"); x = "network/root/work/a";\n')
+
+    def test_translations(self):
+        listed = {"po/POTFILES": "# words\ncli/a.c\n"}
+        self.good("translations", "cli/a.c", 'x = _ ("Word");\n', **listed)
+        self.bad("translations", "cli/b.c", 'x = _ ("Word");\n', **listed, **{"cli/a.c": '_ ("")'})
+        self.bad("translations", "cli/b.c", 'x = ngettext ("a", "b", 2);\n', **listed)
+        self.bad("translations", "cli/a.c", 'x = "word";\n', **listed)
+        self.bad("translations", "po/POTFILES", "cli/gone.c\n")
 
     def test_every_check_is_tested(self):
         tested = {name[len("test_"):] for name in dir(self) if name.startswith("test_")}
