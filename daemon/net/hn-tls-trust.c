@@ -69,6 +69,12 @@ collect_certificates (const char *pem, GError **error)
   return g_steal_pointer (&kept);
 }
 
+static void
+close_fd (gpointer fd)
+{
+  close (GPOINTER_TO_INT (fd));
+}
+
 GTlsDatabase *
 hn_tls_database_new_for_pem (const char *pem, GError **error)
 {
@@ -113,10 +119,15 @@ hn_tls_database_new_for_pem (const char *pem, GError **error)
     }
   path = g_strdup_printf ("/proc/self/fd/%d", fd);
   database = G_TLS_DATABASE (g_tls_file_database_new (path, &local));
-  close (fd);
   if (database == NULL)
-    g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                 _ ("The CA certificates can not be used: %s"), local->message);
+    {
+      close (fd);
+      g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                   _ ("The CA certificates can not be used: %s"), local->message);
+      return NULL;
+    }
+  /* The file is read again for each connection. */
+  g_object_set_data_full (G_OBJECT (database), "headnet-ca-fd", GINT_TO_POINTER (fd), close_fd);
   return database;
 }
 
