@@ -253,7 +253,11 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
   const char *health = region->unhealthy ? "" : NULL;
   gint64 delay_us;
 
-  g_message ("relay region %d: %s", id, error->message);
+  /* Once for each loss, not for each further try. */
+  if (region->connected_us != 0 || region->backoff.failures == 0)
+    g_message ("relay region %d: %s", id, error->message);
+  else
+    g_debug ("relay region %d: %s", id, error->message);
   region->unhealthy = FALSE;
   if (region->connected_us != 0 && now_us - region->connected_us >= PROVEN_US)
     hn_backoff_reset (&region->backoff);

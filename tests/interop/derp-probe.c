@@ -181,7 +181,7 @@ int
 main (int argc, char **argv)
 {
   g_autofree char *ca = NULL, *address = NULL, *ca_text = NULL;
-  g_autofree char *keys[2] = { NULL, NULL };
+  char *keys[2] = { NULL, NULL };
   GOptionEntry entries[] = {
     { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca, "CA", "FILE" },
     { "key-a", 0, 0, G_OPTION_ARG_FILENAME, &keys[0], "Sender's key", "FILE" },
@@ -257,6 +257,8 @@ main (int argc, char **argv)
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_main_loop_unref (loop);
+  g_free (keys[0]);
+  g_free (keys[1]);
   g_free (buffer);
   return echoes == 100 ? 0 : 1;
 }
