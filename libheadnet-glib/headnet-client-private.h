@@ -59,6 +59,10 @@ char *headnet_client_get_string (HeadnetClient *self, const char *path, const ch
 /* All properties as one a{sv}. (transfer full) (nullable) */
 GVariant *headnet_client_dup_properties (HeadnetClient *self, const char *path);
 
+/* A property of the manager, asked for now, without starting the service; NULL when it can not be
+ * had. (transfer full) */
+GVariant *headnet_client_get_manager_property (HeadnetClient *self, const char *name);
+
 /*
  * headnet_client_call_sync:
  * @path: (nullable): a tailnet, or NULL for the manager

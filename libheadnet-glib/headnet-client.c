@@ -229,6 +229,20 @@ headnet_client_dup_properties (HeadnetClient *self, const char *path)
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
+GVariant *
+headnet_client_get_manager_property (HeadnetClient *self, const char *name)
+{
+  g_autoptr (GVariant) reply = g_dbus_connection_call_sync (
+      self->connection, HEADNET_BUS_NAME, HEADNET_MANAGER_PATH, "org.freedesktop.DBus.Properties",
+      "Get", g_variant_new ("(ss)", HEADNET_MANAGER_INTERFACE, name), G_VARIANT_TYPE ("(v)"),
+      G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, NULL, NULL);
+  GVariant *value = NULL;
+
+  if (reply != NULL)
+    g_variant_get (reply, "(v)", &value);
+  return value;
+}
+
 /* ---- calls ---- */
 
 static const struct

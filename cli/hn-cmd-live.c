@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <glib/gi18n.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hn-cli.h"
+
+/* ---- ping ---- */
+
+typedef struct
+{
+  gboolean over;
+} Pause;
+
+static gboolean
+on_pause_over (gpointer user_data)
+{
+  ((Pause *) user_data)->over = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+pause_is_over (HnCli *cli, gpointer data)
+{
+  return ((Pause *) data)->over;
+}
+
+static void
+wait_a_second (HnCli *cli)
+{
+  Pause pause = { FALSE };
+
+  g_timeout_add_seconds (1, on_pause_over, &pause);
+  hn_cli_wait (cli, pause_is_over, &pause, 0);
+}
+
+static void
+print_pong (HnCli *cli, const char *target, GVariant *pong)
+{
+  g_autofree char *latency = hn_format_latency (hn_dict_int (pong, "Latency"));
+  g_autofree char *clean = hn_clean (target);
+  const char *path = hn_dict_string (pong, "Path");
+
+  if (cli->json)
+    hn_cli_print_json (pong);
+  else if (strcmp (path, "direct") == 0)
+    g_print (_ ("reply from %s: %s, direct %s\n"), clean, latency,
+             hn_dict_string (pong, "Endpoint"));
+  else
+    g_print (_ ("reply from %s: %s, by relay %s\n"), clean, latency,
+             hn_dict_string (pong, "Relay"));
+  fflush (stdout);
+}
+
+static HnExit
+run_ping (HnCli *cli, int argc, char **argv)
+{
+  const HnVerb *verb = hn_cli_find_verb ("ping");
+  int count = 4;
+  g_autofree char *kind = NULL;
+  const GOptionEntry entries[] = {
+    { "count", 'c', 0, G_OPTION_ARG_INT, &count, N_ ("How many (4)"), N_ ("N") },
+    { "kind", 0, 0, G_OPTION_ARG_STRING, &kind, N_ ("What kind: icmp"), N_ ("KIND") },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autofree char *path = NULL;
+  HnExit code = HN_EXIT_DONE;
+  HnExit result = HN_EXIT_TIMEOUT;
+
+  if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
+    return HN_EXIT_USAGE;
+  if (argc != 2 || count < 1)
+    return hn_cli_usage (verb, _ ("Say whom: a peer's name or address"));
+  path = hn_cli_pick (cli, &code);
+  if (path == NULL)
+    return code;
+  for (int i = 0; i < count; i++)
+    {
+      GVariantBuilder options;
+      g_autoptr (GVariant) reply = NULL;
+      g_autoptr (GVariant) pong = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+      if (kind != NULL)
+        g_variant_builder_add (&options, "{sv}", "Kind", g_variant_new_string (kind));
+      reply = headnet_client_call_sync (cli->client, path, "Ping",
+                                        g_variant_new ("(sa{sv})", argv[1], &options), TRUE, -1,
+                                        NULL, &error);
+      if (reply != NULL)
+        {
+          pong = g_variant_get_child_value (reply, 0);
+          print_pong (cli, argv[1], pong);
+          result = HN_EXIT_DONE;
+        }
+      else if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_TIMEOUT))
+        {
+          g_autofree char *message = hn_clean (error->message);
+
+          g_printerr ("%s\n", message);
+        }
+      else
+        {
+          return hn_cli_fail (error);
+        }
+      if (i + 1 < count)
+        wait_a_second (cli);
+    }
+  return result;
+}
+
+/* ---- watch ---- */
+
+typedef struct
+{
+  HnCli *cli;
+  GHashTable *shown; /* path -> the last line of its state */
+} Watch;
+
+static gboolean
+is_meant (Watch *watch, const char *path)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *id = NULL;
+
+  if (watch->cli->tailnet == NULL)
+    return TRUE;
+  name = headnet_client_get_string (watch->cli->client, path, "Name");
+  id = headnet_client_get_string (watch->cli->client, path, "Id");
+  return strcmp (name, watch->cli->tailnet) == 0 || strcmp (id, watch->cli->tailnet) == 0;
+}
+
+static void
+print_event (Watch *watch, const char *path, const char *event, GVariantDict *more,
+             const char *text)
+{
+  g_autofree char *name = headnet_client_get_string (watch->cli->client, path, "Name");
+
+  if (watch->cli->json)
+    {
+      g_autoptr (GVariant) value = NULL;
+
+      g_variant_dict_insert (more, "Event", "s", event);
+      g_variant_dict_insert (more, "Tailnet", "s", name);
+      value = g_variant_ref_sink (g_variant_dict_end (more));
+      hn_cli_print_json (value);
+    }
+  else
+    {
+      g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+      g_autofree char *time = g_date_time_format (now, "%H:%M:%S");
+      g_autofree char *clean = hn_clean (text);
+      g_autofree char *clean_name = hn_clean (name);
+
+      g_variant_dict_clear (more);
+      g_print ("%s %s: %s\n", time, clean_name, clean);
+    }
+  fflush (stdout);
+}
+
+static void
+print_state (Watch *watch, const char *path)
+{
+  g_autofree char *state = headnet_client_get_string (watch->cli->client, path, "State");
+  g_autofree char *reason = headnet_client_get_string (watch->cli->client, path, "StateReason");
+  g_autofree char *why = hn_cli_explain_state (watch->cli, path);
+  g_autofree char *line = g_strdup_printf ("%s%s%s", state, why[0] != '\0' ? ": " : "", why);
+  GVariantDict more;
+
+  if (g_strcmp0 (g_hash_table_lookup (watch->shown, path), line) == 0)
+    return;
+  g_hash_table_replace (watch->shown, g_strdup (path), g_strdup (line));
+  g_variant_dict_init (&more, NULL);
+  g_variant_dict_insert (&more, "State", "s", state);
+  g_variant_dict_insert (&more, "StateReason", "s", reason);
+  print_event (watch, path, "state", &more, line);
+}
+
+static void
+on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
+{
+  Watch *watch = user_data;
+
+  if (!headnet_client_has_tailnet (client, path))
+    {
+      g_hash_table_remove (watch->shown, path);
+      return;
+    }
+  if (is_meant (watch, path))
+    print_state (watch, path);
+}
+
+static void
+on_watch_running (HeadnetClient *client, gpointer user_data)
+{
+  Watch *watch = user_data;
+  gboolean running = headnet_client_is_running (client);
+
+  if (!running)
+    g_hash_table_remove_all (watch->shown);
+  if (watch->cli->json)
+    g_print ("{\"Event\":\"service\",\"Running\":%s}\n", running ? "true" : "false");
+  else
+    g_print ("%s\n", running ? _ ("The service runs") : _ ("The service ended"));
+  fflush (stdout);
+}
+
+static void
+on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, gpointer user_data)
+{
+  Watch *watch = user_data;
+  g_autoptr (GVariant) changed = NULL;
+  g_autofree const char **removed = NULL;
+  guint64 generation;
+  GVariantDict more;
+
+  if (!is_meant (watch, path))
+    return;
+  g_variant_get (parameters, "(t@aa{sv}^a&s)", &generation, &changed, &removed);
+  if (g_variant_n_children (changed) == 0 && removed[0] == NULL)
+    {
+      g_variant_dict_init (&more, NULL);
+      g_variant_dict_insert (&more, "PeersGeneration", "t", generation);
+      print_event (watch, path, "peers", &more, _ ("many peers changed"));
+      return;
+    }
+  for (gsize i = 0; i < g_variant_n_children (changed); i++)
+    {
+      g_autoptr (GVariant) peer = g_variant_get_child_value (changed, i);
+      const char *relay = hn_dict_string (peer, "Relay");
+      g_autofree char *line
+          = g_strdup_printf (_ ("peer %s: %s%s%s"), hn_dict_string (peer, "Name"),
+                             hn_dict_boolean (peer, "Online") ? _ ("online") : _ ("offline"),
+                             relay[0] != '\0' ? _ (", by relay ") : "", relay);
+
+      g_variant_dict_init (&more, NULL);
+      g_variant_dict_insert_value (&more, "Peer", peer);
+      print_event (watch, path, "peer", &more, line);
+    }
+  for (gsize i = 0; removed[i] != NULL; i++)
+    {
+      g_autofree char *line = g_strdup_printf (_ ("peer with id %s: removed"), removed[i]);
+
+      g_variant_dict_init (&more, NULL);
+      g_variant_dict_insert (&more, "Id", "s", removed[i]);
+      print_event (watch, path, "peer-removed", &more, line);
+    }
+}
+
+static HnExit
+run_watch (HnCli *cli, int argc, char **argv)
+{
+  const HnVerb *verb = hn_cli_find_verb ("watch");
+  g_autoptr (GPtrArray) paths = NULL;
+  g_autoptr (GMainLoop) loop = NULL;
+  Watch watch = { cli, NULL };
+
+  if (!hn_cli_parse (cli, verb, NULL, &argc, &argv))
+    return HN_EXIT_USAGE;
+  if (argc > 1)
+    return hn_cli_usage (verb, _ ("Too many arguments"));
+  watch.shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (!headnet_client_is_running (cli->client))
+    on_watch_running (cli->client, &watch);
+  paths = headnet_client_list_tailnets (cli->client);
+  for (guint i = 0; i < paths->len; i++)
+    on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
+  g_signal_connect (cli->client, "changed", G_CALLBACK (on_watch_changed), &watch);
+  g_signal_connect (cli->client, "running-changed", G_CALLBACK (on_watch_running), &watch);
+  g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_watch_peers), &watch);
+  loop = g_main_loop_new (NULL, FALSE);
+  g_main_loop_run (loop); /* until a signal ends the program */
+  return HN_EXIT_DONE;
+}
+
+/* ---- wait ---- */
+
+typedef struct
+{
+  const char *state;
+  const char *peer;
+  gboolean ask; /* something changed since the peer was last asked for */
+} Wait;
+
+static char *
+only_tailnet (HnCli *cli)
+{
+  g_autoptr (GPtrArray) paths = NULL;
+
+  if (cli->tailnet != NULL)
+    return hn_cli_find_tailnet (cli, cli->tailnet);
+  paths = headnet_client_list_tailnets (cli->client);
+  return paths->len == 1 ? g_strdup (g_ptr_array_index (paths, 0)) : NULL;
+}
+
+static gboolean
+peer_is_online (HnCli *cli, const char *path, const char *name)
+{
+  g_autoptr (GVariant) reply = headnet_client_call_sync (
+      cli->client, path, "GetPeer", g_variant_new ("(s)", name), FALSE, -1, NULL, NULL);
+  g_autoptr (GVariant) peer = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+
+  return peer != NULL && hn_dict_boolean (peer, "Online");
+}
+
+static gboolean
+is_there (HnCli *cli, gpointer data)
+{
+  Wait *wait = data;
+  g_autofree char *path = only_tailnet (cli);
+  g_autofree char *state
+      = path != NULL ? headnet_client_get_string (cli->client, path, "State") : NULL;
+
+  /* no service, or no tailnet, is a stopped one */
+  if (g_strcmp0 (state != NULL ? state : "stopped", wait->state) != 0)
+    return FALSE;
+  if (wait->peer == NULL)
+    return TRUE;
+  if (path == NULL || !wait->ask)
+    return FALSE;
+  wait->ask = FALSE;
+  return peer_is_online (cli, path, wait->peer);
+}
+
+static void
+on_wait_peers (HeadnetClient *client, const char *path, GVariant *parameters, gpointer user_data)
+{
+  ((Wait *) user_data)->ask = TRUE;
+}
+
+static void
+on_wait_changed (HeadnetClient *client, const char *path, gpointer user_data)
+{
+  ((Wait *) user_data)->ask = TRUE;
+}
+
+static HnExit
+run_wait (HnCli *cli, int argc, char **argv)
+{
+  static const char *const states[]
+      = { "stopped", "needs-login", "needs-approval", "starting", "running", NULL };
+  const HnVerb *verb = hn_cli_find_verb ("wait");
+  g_autofree char *state = NULL;
+  g_autofree char *peer = NULL;
+  int timeout = 0;
+  const GOptionEntry entries[] = {
+    { "state", 0, 0, G_OPTION_ARG_STRING, &state, N_ ("The state to wait for (running)"),
+      N_ ("STATE") },
+    { "peer", 0, 0, G_OPTION_ARG_STRING, &peer, N_ ("Also wait until this peer is online"),
+      N_ ("NAME") },
+    { "timeout", 0, 0, G_OPTION_ARG_INT, &timeout, N_ ("Give up after so many seconds"), N_ ("S") },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GPtrArray) paths = NULL;
+  Wait wait = { NULL };
+
+  if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
+    return HN_EXIT_USAGE;
+  if (argc > 1 || timeout < 0)
+    return hn_cli_usage (verb, _ ("Too many arguments, or a negative time"));
+  if (state != NULL && !g_strv_contains (states, state))
+    return hn_cli_usage (
+        verb, _ ("A state is stopped, needs-login, needs-approval, starting or running"));
+  paths = headnet_client_list_tailnets (cli->client);
+  if (cli->tailnet == NULL && paths->len > 1)
+    return hn_cli_usage (verb, _ ("There are several tailnets: say which one with --tailnet NAME"));
+  wait.state = state != NULL ? state : "running";
+  wait.peer = peer;
+  wait.ask = TRUE;
+  g_signal_connect (cli->client, "changed", G_CALLBACK (on_wait_changed), &wait);
+  g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_wait_peers), &wait);
+  return hn_cli_wait (cli, is_there, &wait, (guint) timeout) ? HN_EXIT_DONE : HN_EXIT_TIMEOUT;
+}
+
+const HnVerb hn_live_verbs[] = {
+  { "ping", "TARGET [-c N] [--kind icmp]", N_ ("Asks a peer for an answer through the tunnel"),
+    run_ping },
+  { "watch", "[--json]", N_ ("Prints a line for each event, until interrupted"), run_watch },
+  { "wait", "[--state STATE] [--peer NAME] [--timeout S]",
+    N_ ("Waits until the tailnet is in a state, for scripts and units"), run_wait },
+  { NULL },
+};
