@@ -42,7 +42,7 @@ typedef struct
 
   HnDialProgress progress;
   gpointer progress_data;
-  gint64 start_us;
+  gint64 step_us; /* when the step began that runs */
 
   GSocketClient *client;
   gulong event_id;
@@ -102,8 +102,11 @@ dial_free (gpointer data)
 static void
 report (Dial *dial, HnDialStep step, const char *detail)
 {
+  gint64 now_us = hn_clock_now_us ();
+
   if (dial->progress != NULL)
-    dial->progress (step, hn_clock_now_us () - dial->start_us, detail, dial->progress_data);
+    dial->progress (step, now_us - dial->step_us, detail, dial->progress_data);
+  dial->step_us = now_us;
 }
 
 static char *
@@ -482,7 +485,7 @@ hn_dialer_connect_async (HnDialer *self, const HnDialTarget *target, HnDialProgr
   dial->timeout_s = target->timeout_s != 0 ? target->timeout_s : DEFAULT_TIMEOUT_S;
   dial->progress = progress;
   dial->progress_data = progress_data;
-  dial->start_us = hn_clock_now_us ();
+  dial->step_us = hn_clock_now_us ();
   dial->inner = g_cancellable_new ();
 
   connectable = make_connectable (dial, target, &error);

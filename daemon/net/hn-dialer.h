@@ -20,6 +20,7 @@ typedef enum
   HN_DIAL_CONNECT, /* TCP connected */
   HN_DIAL_TLS,     /* TLS handshake done; not reported for plain connections */
 } HnDialStep;
+/* @elapsed_us: what this step took. @detail: (nullable): the address, or the proxy's. */
 typedef void (*HnDialProgress) (HnDialStep step, gint64 elapsed_us, const char *detail,
                                 gpointer user);
 

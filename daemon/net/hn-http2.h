@@ -18,7 +18,8 @@ gboolean hn_http2_is_open (HnHttp2 *self);
 /* Ends all requests with HN_ERROR_CONNECTION_LOST (or G_IO_ERROR_CANCELLED when @error is NULL) and
  * closes the stream. */
 void hn_http2_close (HnHttp2 *self, const GError *error);
-/* Signal "closed" (GError *error): the connection ended or can take no further request. */
+/* Signal "closed" (GError *error): the connection ended or can take no further request. Once, and
+ * not when the owner closes it. Requests that the server still answers may go on behind it. */
 
 typedef struct _HnHttp2Request HnHttp2Request;
 
