@@ -1,2 +1,537 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dataplane/hn-dataplane.h"
+
+#include "base/hn-error.h"
+#include "dataplane/hn-dataplane-thread.h"
+
+struct _HnDataplane
+{
+  GObject parent_instance;
+
+  HnDataplaneEvents events;
+  gpointer user;
+  GMainContext *context;     /* owned; the owner's, where callbacks go */
+  HnDataplaneThread *thread; /* owned; NULL once stopped */
+  /* GTask, owned -> GSource of its cancellable or NULL, owned. Tasks stay on this side, so that the
+   * last reference to us is never dropped by the thread; there they are mere numbers. */
+  GHashTable *questions;
+};
+
+G_DEFINE_FINAL_TYPE (HnDataplane, hn_dataplane, G_TYPE_OBJECT)
+
+static void
+hn_dataplane_dispose (GObject *object)
+{
+  hn_dataplane_stop (HN_DATAPLANE (object));
+  G_OBJECT_CLASS (hn_dataplane_parent_class)->dispose (object);
+}
+
+static void
+hn_dataplane_finalize (GObject *object)
+{
+  HnDataplane *self = HN_DATAPLANE (object);
+
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_pointer (&self->questions, g_hash_table_unref);
+  G_OBJECT_CLASS (hn_dataplane_parent_class)->finalize (object);
+}
+
+static void
+hn_dataplane_class_init (HnDataplaneClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = hn_dataplane_dispose;
+  object_class->finalize = hn_dataplane_finalize;
+}
+
+static void
+end_source (gpointer source)
+{
+  if (source == NULL)
+    return;
+  g_source_destroy (source);
+  g_source_unref (source);
+}
+
+static void
+hn_dataplane_init (HnDataplane *self)
+{
+  self->context = g_main_context_ref_thread_default ();
+  self->questions = g_hash_table_new_full (NULL, NULL, g_object_unref, end_source);
+}
+
+/* The open question of that token, which is no longer open then; NULL when it was ended before. */
+static GTask *
+take_question (HnDataplane *self, gpointer token)
+{
+  gpointer task, source;
+
+  if (!g_hash_table_steal_extended (self->questions, token, &task, &source))
+    return NULL;
+  end_source (source);
+  return G_TASK (task);
+}
+
+/* Up: messages from the thread to the owner's context. */
+
+typedef enum
+{
+  UP_RELAY,
+  UP_PATH,
+  UP_PORT_LOST,
+  UP_ANSWER,
+} UpKind;
+
+typedef struct
+{
+  HnDataplane *dataplane; /* owned */
+  UpKind kind;
+  int region;
+  HnRelayState relay_state;
+  char *health;
+  GError *error;
+  HnNodePublic peer;
+  HnPathKind path;
+  gpointer token;
+  HnPeerStats stats; /* unless there is an error */
+} Up;
+
+static void
+up_free (gpointer data)
+{
+  Up *up = data;
+
+  g_object_unref (up->dataplane);
+  g_free (up->health);
+  g_clear_error (&up->error);
+  g_free (up);
+}
+
+static void
+finish_question (HnDataplane *self, Up *up)
+{
+  g_autoptr (GTask) task = take_question (self, up->token);
+
+  if (task == NULL)
+    return;
+  if (up->error != NULL)
+    g_task_return_error (task, g_steal_pointer (&up->error));
+  else
+    g_task_return_pointer (task, g_memdup2 (&up->stats, sizeof up->stats), g_free);
+}
+
+static gboolean
+on_up (gpointer data)
+{
+  Up *up = data;
+  HnDataplane *self = up->dataplane;
+
+  if (self->thread == NULL)
+    return G_SOURCE_REMOVE; /* stopped: no callback comes any more */
+  switch (up->kind)
+    {
+    case UP_RELAY:
+      self->events.relay_changed (self->user, up->region, up->relay_state, up->health, up->error);
+      break;
+    case UP_PATH:
+      self->events.path_changed (self->user, &up->peer, up->path, up->region);
+      break;
+    case UP_PORT_LOST:
+      self->events.port_lost (self->user, up->error);
+      break;
+    case UP_ANSWER:
+      finish_question (self, up);
+      break;
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static Up *
+up_new (HnDataplane *self, UpKind kind)
+{
+  Up *up = g_new0 (Up, 1);
+
+  up->dataplane = g_object_ref (self);
+  up->kind = kind;
+  return up;
+}
+
+static void
+up_send (Up *up)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, on_up, up, up_free);
+  g_source_attach (source, up->dataplane->context);
+}
+
+static void
+thread_relay_changed (gpointer user, int region, HnRelayState state, const char *health,
+                      const GError *error)
+{
+  Up *up = up_new (user, UP_RELAY);
+
+  up->region = region;
+  up->relay_state = state;
+  up->health = g_strdup (health);
+  up->error = error != NULL ? g_error_copy (error) : NULL;
+  up_send (up);
+}
+
+static void
+thread_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+{
+  Up *up = up_new (user, UP_PATH);
+
+  up->peer = *peer;
+  up->path = path;
+  up->region = relay;
+  up_send (up);
+}
+
+static void
+thread_port_lost (gpointer user, const GError *error)
+{
+  Up *up = up_new (user, UP_PORT_LOST);
+
+  up->error = g_error_copy (error);
+  up_send (up);
+}
+
+/* Takes @error, which is nullable. */
+static void
+send_answer (HnDataplane *self, gpointer token, const HnPeerStats *stats, GError *error)
+{
+  Up *up = up_new (self, UP_ANSWER);
+
+  up->token = token;
+  up->stats = *stats;
+  up->error = error;
+  up_send (up);
+}
+
+static void
+thread_ping_done (gpointer user, gpointer token, const HnPeerStats *stats, gint64 latency_us)
+{
+  GError *error = NULL;
+  HnPeerStats answer = *stats;
+
+  if (latency_us < 0)
+    error = g_error_new (HN_ERROR, HN_ERROR_TIMEOUT, "No answer came in time");
+  answer.latency_us = latency_us;
+  send_answer (user, token, &answer, error);
+}
+
+HnDataplane *
+hn_dataplane_new (HnPacketPort *port, const HnDataplaneConfig *config,
+                  const HnDataplaneEvents *events, gpointer user)
+{
+  static const HnDataplaneThreadOps ops
+      = { thread_relay_changed, thread_path_changed, thread_port_lost, thread_ping_done };
+  HnDataplane *self;
+
+  g_return_val_if_fail (HN_IS_PACKET_PORT (port), NULL);
+
+  self = g_object_new (HN_TYPE_DATAPLANE, NULL);
+  self->events = *events;
+  self->user = user;
+  self->thread = hn_dataplane_thread_new (port, config, &ops, self);
+  return self;
+}
+
+void
+hn_dataplane_stop (HnDataplane *self)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  g_return_if_fail (HN_IS_DATAPLANE (self));
+
+  if (self->thread == NULL)
+    return;
+  g_clear_pointer (&self->thread, hn_dataplane_thread_free);
+  g_hash_table_iter_init (&iter, self->questions);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      g_autoptr (GTask) task = take_question (self, key);
+
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel was taken down");
+      g_hash_table_iter_init (&iter, self->questions);
+    }
+}
+
+/* Down: sealed values, handed to the thread. */
+
+static void
+send_down (HnDataplane *self, HnDataplaneThreadFunc func, gpointer data, GDestroyNotify free_data)
+{
+  if (self->thread != NULL)
+    hn_dataplane_thread_send (self->thread, func, data, free_data);
+  else if (free_data != NULL)
+    free_data (data);
+}
+
+static void
+free_private_key (gpointer data)
+{
+  hn_node_private_clear (data);
+  g_free (data);
+}
+
+static void
+down_private_key (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  hn_pump_set_private_key (pump, data);
+  if (pool != NULL)
+    hn_derp_pool_set_private_key (pool, data);
+}
+
+void
+hn_dataplane_set_private_key (HnDataplane *self, const HnNodePrivate *key)
+{
+  HnNodePrivate *copy = g_new (HnNodePrivate, 1);
+
+  *copy = *key;
+  send_down (self, down_private_key, copy, free_private_key);
+}
+
+static void
+down_addresses (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  GArray *addresses = data;
+
+  hn_pump_set_addresses (pump, (const HnPrefix *) (gpointer) addresses->data, addresses->len);
+}
+
+void
+hn_dataplane_set_addresses (HnDataplane *self, const HnPrefix *addresses, gsize n)
+{
+  GArray *copy = g_array_sized_new (FALSE, FALSE, sizeof (HnPrefix), (guint) n);
+
+  if (n > 0)
+    g_array_append_vals (copy, addresses, (guint) n);
+  send_down (self, down_addresses, copy, (GDestroyNotify) g_array_unref);
+}
+
+static void
+free_derp_map (gpointer data)
+{
+  if (data != NULL)
+    hn_derp_map_unref (data);
+}
+
+static void
+down_derp_map (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  if (pool != NULL)
+    hn_derp_pool_set_map (pool, data);
+}
+
+void
+hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map)
+{
+  send_down (self, down_derp_map, map != NULL ? hn_derp_map_ref (map) : NULL, free_derp_map);
+}
+
+static void
+down_home (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  if (pool != NULL)
+    hn_derp_pool_set_home (pool, GPOINTER_TO_INT (data));
+}
+
+void
+hn_dataplane_set_home (HnDataplane *self, int region)
+{
+  send_down (self, down_home, GINT_TO_POINTER (region), NULL);
+}
+
+typedef struct
+{
+  GPtrArray *changed; /* of HnNode */
+  GPtrArray *removed; /* of HnNodePublic */
+  gboolean full;
+} PeersUpdate;
+
+static void
+free_peers_update (gpointer data)
+{
+  PeersUpdate *update = data;
+
+  g_ptr_array_unref (update->changed);
+  g_ptr_array_unref (update->removed);
+  g_free (update);
+}
+
+static void
+down_peers (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  const PeersUpdate *update = data;
+
+  hn_pump_update_peers (pump, update->changed, update->removed, update->full);
+}
+
+void
+hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *removed, gboolean full)
+{
+  PeersUpdate *update = g_new0 (PeersUpdate, 1);
+
+  update->changed = g_ptr_array_new_with_free_func ((GDestroyNotify) hn_node_unref);
+  update->removed = g_ptr_array_new_with_free_func (g_free);
+  update->full = full;
+  for (guint i = 0; changed != NULL && i < changed->len; i++)
+    g_ptr_array_add (update->changed, hn_node_ref (g_ptr_array_index (changed, i)));
+  for (guint i = 0; removed != NULL && i < removed->len; i++)
+    g_ptr_array_add (update->removed,
+                     g_memdup2 (g_ptr_array_index (removed, i), sizeof (HnNodePublic)));
+  send_down (self, down_peers, update, free_peers_update);
+}
+
+static void
+down_network_changed (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  if (pool != NULL)
+    hn_derp_pool_network_changed (pool, GPOINTER_TO_INT (data));
+}
+
+void
+hn_dataplane_network_changed (HnDataplane *self, gboolean available)
+{
+  send_down (self, down_network_changed, GINT_TO_POINTER (available ? TRUE : FALSE), NULL);
+}
+
+/* Questions go down by the number of their task and are answered by a message up. */
+
+typedef struct
+{
+  HnDataplane *dataplane; /* borrowed: it outlives its thread */
+  gpointer token;
+  HnNodePublic peer;
+  HnIp target;
+  guint timeout_ms;
+} Question;
+
+static void
+down_get_stats (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  const Question *question = data;
+  HnPeerStats stats;
+  GError *error = NULL;
+
+  if (!hn_pump_get_stats (pump, &question->peer, &stats))
+    error = g_error_new (HN_ERROR, HN_ERROR_NOT_FOUND, "No such peer in the tunnel");
+  send_answer (question->dataplane, question->token, &stats, error);
+}
+
+static void
+down_ping (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  const Question *question = data;
+  HnPeerStats none = { 0 };
+  GError *error = NULL;
+
+  if (!hn_pump_ping (pump, &question->target, question->timeout_ms, question->token, &error))
+    send_answer (question->dataplane, question->token, &none, error);
+}
+
+static void
+down_cancel (HnPump *pump, HnDerpPool *pool, gpointer data)
+{
+  hn_pump_cancel_ping (pump, data);
+}
+
+static gboolean
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  HnDataplane *self = g_task_get_source_object (data);
+  g_autoptr (GTask) task = take_question (self, data);
+
+  if (task != NULL)
+    {
+      send_down (self, down_cancel, task, NULL);
+      g_task_return_error_if_cancelled (task);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes @task. @question is copied. */
+static void
+ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question *question)
+{
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  Question *copy;
+  GSource *source = NULL;
+
+  if (self->thread == NULL)
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel is down");
+      g_object_unref (task);
+      return;
+    }
+  if (cancellable != NULL)
+    {
+      source = g_cancellable_source_new (cancellable);
+      g_source_set_callback (source, G_SOURCE_FUNC (on_cancelled), task, NULL);
+      g_source_attach (source, self->context);
+    }
+  g_hash_table_insert (self->questions, task, source);
+  copy = g_memdup2 (question, sizeof *question);
+  copy->dataplane = self;
+  copy->token = task;
+  send_down (self, func, copy, g_free);
+}
+
+void
+hn_dataplane_get_stats_async (HnDataplane *self, const HnNodePublic *peer,
+                              GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  Question question = { .peer = *peer };
+
+  g_task_set_source_tag (task, hn_dataplane_get_stats_async);
+  ask (self, task, down_get_stats, &question);
+}
+
+static gboolean
+finish_stats (HnDataplane *self, GAsyncResult *result, gpointer tag, HnPeerStats *stats,
+              GError **error)
+{
+  g_autofree HnPeerStats *found = NULL;
+
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, tag), FALSE);
+
+  found = g_task_propagate_pointer (G_TASK (result), error);
+  if (found == NULL)
+    return FALSE;
+  *stats = *found;
+  return TRUE;
+}
+
+gboolean
+hn_dataplane_get_stats_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
+                               GError **error)
+{
+  return finish_stats (self, result, hn_dataplane_get_stats_async, stats, error);
+}
+
+void
+hn_dataplane_ping_async (HnDataplane *self, const HnIp *target, guint timeout_ms,
+                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  Question question = { .target = *target, .timeout_ms = timeout_ms };
+
+  g_task_set_source_tag (task, hn_dataplane_ping_async);
+  ask (self, task, down_ping, &question);
+}
+
+gboolean
+hn_dataplane_ping_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
+                          GError **error)
+{
+  return finish_stats (self, result, hn_dataplane_ping_async, stats, error);
+}

@@ -28,8 +28,8 @@ typedef enum
 typedef struct
 {
   HnPathKind path;
-  int relay;           /* region of the relay in use, 0 none */
-  HnEndpoint endpoint; /* with HN_PATH_DIRECT */
+  int relay;             /* region of the relay in use, 0 none */
+  HnEndpoint endpoint;   /* with HN_PATH_DIRECT */
   gint64 last_handshake; /* seconds since 1970, 0 never */
   guint64 rx_bytes;
   guint64 tx_bytes;
@@ -78,7 +78,8 @@ void hn_dataplane_set_addresses (HnDataplane *self, const HnPrefix *addresses, g
 void hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map);
 /* Region that peers reach us by; it is opened at once and kept. 0: none. */
 void hn_dataplane_set_home (HnDataplane *self, int region);
-/* Peers by node key. A changed node whose disco key differs loses its sessions (it restarted); one
+/* @changed: of HnNode, @removed: of HnNodePublic, both nullable; nodes are referenced, keys copied.
+ * Peers go by node key. A changed node whose disco key differs loses its sessions (it restarted); one
  * whose node key differs is a new peer, the old key must be in @removed. @full: all others go. */
 void hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *removed,
                                 gboolean full);

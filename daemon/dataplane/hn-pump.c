@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dataplane/hn-pump.h"
+
+#include <gio/gio.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+
+#include "base/hn-clock.h"
+#include "base/hn-error.h"
+#include "crypto/hn-crypto.h"
+#include "dataplane/hn-pump-private.h"
+
+#define DEFAULT_MTU 1280
+#define UNREACHABLE_PER_SECOND 10
+
+/* The tailnet's own service, which is answered on this host or not at all. */
+static const guint8 service4[4] = { 100, 100, 100, 100 };
+static const guint8 service6[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = 0x53 };
+
+/* The beginning of each disco message (tailscale: disco/disco.go). */
+static const guint8 disco_magic[6] = { 'T', 'S', 0xf0, 0x9f, 0x92, 0xac };
+
+gint64
+hn_pump_update_now (HnPump *self)
+{
+  self->now_us = self->ops.now_us != NULL ? self->ops.now_us (self->user) : hn_clock_now_us ();
+  return self->now_us;
+}
+
+static void
+flush_out (HnPump *self)
+{
+  guint taken;
+
+  if (self->out.n == 0)
+    return;
+  taken = hn_packet_port_write_batch (self->port, &self->out);
+  self->counters.port_dropped += self->out.n - taken;
+  self->out.n = 0;
+}
+
+/* Queues a packet for the host; it must stay where it is until flush_out(). */
+static void
+queue_out (HnPump *self, guint8 *data, gsize len)
+{
+  if (self->out.n == HN_PACKET_BATCH_MAX)
+    flush_out (self);
+  self->out.packets[self->out.n++] = (HnPacket){ .data = data, .len = (guint32) len };
+}
+
+/* Tells the host that nobody has the address, at a bounded rate. */
+static void
+answer_unreachable (HnPump *self, const HnIpPacket *packet)
+{
+  guint8 *reply = self->scratch + HN_PACKET_HEADROOM;
+  gsize len;
+
+  if (self->now_us - self->unreachable_window_us >= G_USEC_PER_SEC)
+    {
+      self->unreachable_window_us = self->now_us;
+      self->n_unreachable = 0;
+    }
+  if (self->n_unreachable >= UNREACHABLE_PER_SECOND)
+    return;
+  len = hn_ip_reply_unreachable (packet, reply);
+  if (len == 0)
+    return;
+  self->n_unreachable++;
+  queue_out (self, reply, len);
+  flush_out (self);
+}
+
+static gboolean
+is_service (const HnIpPacket *packet)
+{
+  return packet->family == 4 ? memcmp (packet->destination, service4, sizeof service4) == 0
+                             : memcmp (packet->destination, service6, sizeof service6) == 0;
+}
+
+static void
+send_packet (HnPump *self, HnPacket *packet)
+{
+  HnIpPacket ip;
+  HnPumpPeer *peer;
+  HnPumpLink *link;
+
+  /* Super-packets are not offered by any port yet; one would be a bug of the port's. */
+  if (packet->gso_type != HN_GSO_NONE || !hn_packet_finish_checksum (packet)
+      || !hn_ip_packet_parse (&ip, packet->data, packet->len))
+    {
+      self->counters.out_malformed++;
+      return;
+    }
+  if (hn_ip_packet_is_local_scope (&ip) || is_service (&ip)
+      || !hn_filter_thin_is_own (self->filter, ip.family, ip.source))
+    {
+      self->counters.out_refused++;
+      return;
+    }
+  peer = hn_address_map_lookup (self->addresses, ip.family, ip.destination);
+  if (peer == NULL)
+    {
+      self->counters.out_no_peer++;
+      answer_unreachable (self, &ip);
+      return;
+    }
+  if (!self->has_key || !hn_filter_thin_outbound (self->filter, &ip, self->now_us))
+    {
+      self->counters.out_refused++;
+      return;
+    }
+  link = hn_pump_activate (self, peer);
+  if (link == NULL)
+    {
+      self->counters.out_refused++;
+      return;
+    }
+  link->last_packet_us = self->now_us;
+  hn_wg_send (self->wg, link->wg, packet->data, ip.len, self->now_us);
+}
+
+static void
+lose_port (HnPump *self, int code)
+{
+  g_autoptr (GError) error = g_error_new (
+      HN_ERROR, HN_ERROR_FAILED, "The tunnel's network device is gone: %s", g_strerror (code));
+
+  g_source_destroy (self->port_source);
+  g_clear_pointer (&self->port_source, g_source_unref);
+  self->ops.port_lost (self->user, error);
+}
+
+/* One batch a turn, so that what comes in is never kept waiting by what goes out. */
+static gboolean
+on_port_ready (int fd, GIOCondition condition, gpointer user_data)
+{
+  HnPump *self = user_data;
+  int n;
+
+  hn_pump_update_now (self);
+  n = hn_packet_port_read_batch (self->port, &self->in);
+  if (n < 0 || (n == 0 && (condition & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))))
+    {
+      lose_port (self, n < 0 ? -n : ENODEV);
+      return G_SOURCE_REMOVE;
+    }
+  for (guint i = 0; i < self->in.n; i++)
+    send_packet (self, &self->in.packets[i]);
+  return G_SOURCE_CONTINUE;
+}
+
+/* What the WireGuard core asks for. */
+
+static void
+wg_send (gpointer user, HnWgPeer *wg, const guint8 *datagram, gsize len, gboolean handshake)
+{
+  HnPump *self = user;
+  HnPumpLink *link = hn_wg_peer_get_data (wg);
+  const HnNodeFields *node = hn_node_get (link->peer->node);
+  int region = self->ops.send (self->user, node->home_derp, &node->key, datagram, len);
+
+  if (region == 0)
+    {
+      self->counters.out_no_path++;
+      hn_pump_set_path (self, link, HN_PATH_NONE, 0);
+    }
+  else if (!link->gone)
+    hn_pump_set_path (self, link, HN_PATH_RELAY, region);
+}
+
+static void
+wg_send_reply (gpointer user, const HnWgPath *path, const guint8 *datagram, gsize len)
+{
+  HnPump *self = user;
+
+  /* Called from within hn_wg_receive() only: whom it came from is at hand. */
+  if (self->source != NULL)
+    self->ops.send (self->user, self->source_region, self->source, datagram, len);
+}
+
+static void
+wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
+{
+  HnPump *self = user;
+  HnPumpLink *link = hn_wg_peer_get_data (wg);
+  HnIpPacket ip;
+
+  link->last_packet_us = self->now_us;
+  if (!hn_ip_packet_parse (&ip, data, len))
+    {
+      self->counters.in_malformed++;
+      return;
+    }
+  if (ip.protocol == HN_IP_PROTOCOL_TSMP)
+    {
+      guint8 *reply = self->scratch + HN_PACKET_HEADROOM;
+      gsize reply_len = 0;
+
+      self->counters.in_consumed++;
+      if (hn_filter_thin_is_own (self->filter, ip.family, ip.destination))
+        reply_len = hn_ip_reply_tsmp (&ip, reply);
+      if (reply_len > 0)
+        hn_wg_send (self->wg, wg, reply, reply_len, self->now_us);
+      return;
+    }
+  if (hn_pump_take_ping_reply (self, &ip))
+    {
+      self->counters.in_consumed++;
+      return;
+    }
+  if (!hn_filter_thin_inbound (self->filter, &ip, self->now_us))
+    {
+      self->counters.in_refused++;
+      return;
+    }
+  queue_out (self, data, ip.len);
+}
+
+static HnWgPeer *
+wg_find_peer (gpointer user, const guint8 public_key[32])
+{
+  HnPump *self = user;
+  HnPumpPeer *peer = g_hash_table_lookup (self->peers, public_key);
+  HnPumpLink *link = peer != NULL ? hn_pump_activate (self, peer) : NULL;
+
+  return link != NULL ? link->wg : NULL;
+}
+
+static void
+wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
+{
+  HnPump *self = user;
+  HnPumpLink *link = hn_wg_peer_get_data (wg);
+
+  link->gone = FALSE;
+  /* Which way it goes back is known when something does. */
+  if (link->path == HN_PATH_NONE)
+    hn_pump_set_path (self, link, HN_PATH_RELAY, (int) path->token);
+}
+
+void
+hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *data, gsize len)
+{
+  HnWgPath path = { .token = (guint64) region, .source_len = sizeof path.source };
+
+  /* Two kinds of packets come through relays; direct paths are not looked for. */
+  if (len >= sizeof disco_magic && memcmp (data, disco_magic, sizeof disco_magic) == 0)
+    {
+      self->counters.in_disco++;
+      return;
+    }
+  if (!self->has_key || !g_hash_table_contains (self->peers, source))
+    {
+      self->counters.in_unknown_source++;
+      return;
+    }
+  /* A relay's packets have no address; the key that the relay vouches for stands in its place. */
+  memcpy (path.source, source->bytes, sizeof path.source);
+  hn_pump_update_now (self);
+  self->source = source;
+  self->source_region = region;
+  hn_wg_receive (self->wg, &path, data, len, self->now_us);
+  self->source = NULL;
+  flush_out (self);
+}
+
+/* The timer: its deadline is asked for in each turn of the loop, which costs no system call and no
+ * wake-up, however often a packet moves it. */
+
+typedef struct
+{
+  GSource source;
+  HnPump *pump; /* borrowed */
+} TimerSource;
+
+static gint64
+next_deadline (HnPump *self)
+{
+  gint64 deadline_us = MIN (hn_wg_get_deadline (self->wg), self->sweep_us);
+
+  if (self->pings->len > 0)
+    deadline_us = MIN (deadline_us, hn_pump_get_ping_deadline (self));
+  return deadline_us;
+}
+
+static gboolean
+timer_prepare (GSource *source, int *timeout_ms)
+{
+  HnPump *self = ((TimerSource *) source)->pump;
+  gint64 deadline_us = next_deadline (self);
+  gint64 left_ms;
+
+  *timeout_ms = -1;
+  if (deadline_us == G_MAXINT64)
+    return FALSE;
+  left_ms = (deadline_us - hn_pump_update_now (self) + 999) / 1000;
+  *timeout_ms = (int) CLAMP (left_ms, 0, G_MAXINT);
+  return left_ms <= 0;
+}
+
+static gboolean
+timer_check (GSource *source)
+{
+  HnPump *self = ((TimerSource *) source)->pump;
+  gint64 deadline_us = next_deadline (self);
+
+  return deadline_us != G_MAXINT64 && deadline_us <= hn_pump_update_now (self);
+}
+
+static gboolean
+timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  HnPump *self = ((TimerSource *) source)->pump;
+
+  hn_pump_update_now (self);
+  if (hn_wg_get_deadline (self->wg) <= self->now_us)
+    hn_wg_tick (self->wg, self->now_us);
+  if (self->sweep_us <= self->now_us)
+    hn_pump_sweep (self);
+  hn_pump_expire_pings (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs timer_funcs = { timer_prepare, timer_check, timer_dispatch };
+
+HnPump *
+hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, guint mtu)
+{
+  static const HnWgOps wg_ops = {
+    .send = wg_send,
+    .send_reply = wg_send_reply,
+    .deliver = wg_deliver,
+    .find_peer = wg_find_peer,
+    .authenticated = wg_authenticated,
+  };
+  HnPump *self = g_new0 (HnPump, 1);
+
+  self->ops = *ops;
+  self->user = user;
+  self->port = g_object_ref (port);
+  self->wg = hn_wg_new (&wg_ops, self);
+  hn_wg_set_mtu (self->wg, mtu != 0 ? mtu : DEFAULT_MTU);
+  self->filter = hn_filter_thin_new ();
+  hn_pump_init_peers (self);
+  self->pings = g_array_new (FALSE, FALSE, sizeof (HnPumpPing));
+  hn_random_bytes (&self->ping_id, sizeof self->ping_id);
+
+  self->port_source = g_unix_fd_source_new (hn_packet_port_get_fd (port), G_IO_IN);
+  g_source_set_callback (self->port_source, G_SOURCE_FUNC (on_port_ready), self, NULL);
+  g_source_attach (self->port_source, g_main_context_get_thread_default ());
+  self->timer = g_source_new (&timer_funcs, sizeof (TimerSource));
+  ((TimerSource *) self->timer)->pump = self;
+  g_source_attach (self->timer, g_main_context_get_thread_default ());
+  return self;
+}
+
+void
+hn_pump_free (HnPump *self)
+{
+  if (self->port_source != NULL)
+    {
+      g_source_destroy (self->port_source);
+      g_source_unref (self->port_source);
+    }
+  g_source_destroy (self->timer);
+  g_source_unref (self->timer);
+  hn_pump_clear_peers (self);
+  hn_wg_free (self->wg);
+  hn_filter_thin_free (self->filter);
+  g_array_unref (self->pings);
+  g_object_unref (self->port);
+  g_free (self);
+}
+
+void
+hn_pump_set_private_key (HnPump *self, const HnNodePrivate *key)
+{
+  self->has_key = !hn_node_private_is_zero (key);
+  hn_wg_set_private_key (self->wg, key->bytes);
+}
+
+void
+hn_pump_set_addresses (HnPump *self, const HnPrefix *addresses, gsize n)
+{
+  hn_filter_thin_set_addresses (self->filter, addresses, n);
+}
+
+const HnPumpCounters *
+hn_pump_get_counters (const HnPump *self)
+{
+  return &self->counters;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The conductor of the data plane, on its thread: moves packets between the port and the tunnel,
+ * asks the filter, knows the peers, and runs the one timer of it all. Datagrams leave through an
+ * operation of the owner's, so that relays can be real or a test's.
+ *
+ * A peer that nobody talks to is a reference and two table entries; what a conversation needs is
+ * made with the first packet, and the tunnel's part of it is given back when both sides fell
+ * silent.
+ */
+#pragma once
+
+#include "dataplane/hn-dataplane.h"
+#include "dataplane/hn-packet-port.h"
+#include "model/hn-node.h"
+
+typedef struct _HnPump HnPump;
+
+typedef struct
+{
+  /* Sends a datagram to @peer, whose relay is @region (0: unknown). Returns the region that took
+   * it, 0 when there is no way. */
+  int (*send) (gpointer user, int region, const HnNodePublic *peer, const guint8 *data, gsize len);
+  void (*path_changed) (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay);
+  void (*port_lost) (gpointer user, const GError *error);
+  /* The end of a ping: @latency_us < 0 when no answer came in time. */
+  void (*ping_done) (gpointer user, gpointer ping, const HnPeerStats *stats, gint64 latency_us);
+  gint64 (*now_us) (gpointer user); /* nullable: hn_clock_now_us() */
+} HnPumpOps;
+
+/* Packets that went no further, and why; counters since the start. */
+typedef struct
+{
+  guint64 out_malformed;
+  guint64 out_refused; /* not from our address, or never for a tunnel */
+  guint64 out_no_peer;
+  guint64 out_no_path;
+  guint64 in_unknown_source; /* a relay's packet of nobody in the tailnet */
+  guint64 in_disco;
+  guint64 in_malformed;
+  guint64 in_refused;   /* by the filter */
+  guint64 in_consumed;  /* TSMP, and answers to our own pings */
+  guint64 port_dropped; /* the host did not take it */
+} HnPumpCounters;
+
+/* Takes a copy of @ops. Its sources are attached to the thread-default context. @mtu: of the inner
+ * packets, 0 for 1280. */
+HnPump *hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, guint mtu);
+void hn_pump_free (HnPump *self);
+void hn_pump_set_private_key (HnPump *self, const HnNodePrivate *key);
+void hn_pump_set_addresses (HnPump *self, const HnPrefix *addresses, gsize n);
+/* @changed: of HnNode; @removed: of HnNodePublic; both nullable. */
+void hn_pump_update_peers (HnPump *self, GPtrArray *changed, GPtrArray *removed, gboolean full);
+/* A datagram of @source came over the relay of @region. It is decrypted in place and has 64
+ * writable bytes in front and behind. */
+void hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *data,
+                      gsize len);
+/* A relay says that @peer is not there. */
+void hn_pump_peer_gone (HnPump *self, int region, const HnNodePublic *peer);
+
+/* FALSE for an unknown peer. */
+gboolean hn_pump_get_stats (HnPump *self, const HnNodePublic *peer, HnPeerStats *stats);
+/* Sends an echo request; @ping is the owner's token, handed to ping_done() unless cancelled. */
+gboolean hn_pump_ping (HnPump *self, const HnIp *target, guint timeout_ms, gpointer ping,
+                       GError **error);
+void hn_pump_cancel_ping (HnPump *self, gpointer ping);
+
+const HnPumpCounters *hn_pump_get_counters (const HnPump *self);
+/* Peers that the tunnel knows at the moment. */
+guint hn_pump_get_n_active (const HnPump *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnPump, hn_pump_free)
