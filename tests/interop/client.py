@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -196,7 +197,16 @@ class Client:
             status = self.process.stop()
             self.process = None
             assert status == 0, f"headnetd ended with {status}:\n{self.log()[-2000:]}"
+        elif self.bus.process.alive and self.bus.has_owner():  # the bus started it
+            os.kill(self.pid(), signal.SIGTERM)
+            wait_for("headnetd ends", lambda: not self.bus.has_owner())
         self.check_log()
+
+    def pid(self):
+        """The process that has our name on the bus."""
+        done = run("busctl", "--system", "--json=short", "call", "org.freedesktop.DBus", "/",
+                   "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", NAME, env=self.env)
+        return plain(json.loads(done.stdout))[0]
 
     def kill(self):
         self.process.stop(9)

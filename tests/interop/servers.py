@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import socket
 import sys
 import time
@@ -159,11 +160,21 @@ class Headscale:
     def rename(self, name, new):
         self.cli("nodes", "rename", "-i", self.node(name)["id"], new)
 
+    def add_nodes(self, count):
+        """Nodes that exist only in the server's list, n0, n1 and so on."""
+        for i in range(count):
+            key = f"hskey-authreq-{secrets.token_hex(12)}" if self.minor >= 29 else \
+                f"mkey:{secrets.token_hex(32)}"
+            self.cli("debug", "create-node", "--user", self.USER, "--key", key, "--name", f"n{i}")
+            self._register(key)
+
     def approve(self, url):
         """What an administrator does with the address that a person was shown."""
         parts = urllib.parse.urlsplit(url)
         assert f"{parts.scheme}://{parts.netloc}" == self.url, url
-        code = re.fullmatch(r"/(?:register|auth|a)/(.+)", parts.path).group(1)
+        self._register(re.fullmatch(r"/(?:register|auth)/(.+)", parts.path).group(1))
+
+    def _register(self, code):
         if self.minor >= 29:
             self.cli("auth", "register", "--user", self.USER, "--auth-id", code)
         else:
