@@ -140,7 +140,7 @@ class Bus:
             file.write("#!/bin/sh\n")
             file.writelines(f"export {key}='{value}'\n" for key, value in environment.items())
             log = self.lab.log_path(f"headnetd.{self.host.name}")
-            file.write(f"exec {HEADNETD} --verbose >>{log} 2>&1\n")
+            file.write(f"exec {HEADNETD} --verbose --exit-when-idle >>{log} 2>&1\n")
         os.chmod(program, 0o755)
         os.makedirs(f"{self.dir}services", exist_ok=True)
         with open(f"{self.dir}services/{NAME}.service", "w", encoding="utf-8") as file:
