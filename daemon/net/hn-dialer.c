@@ -274,7 +274,11 @@ start_tls (GTask *task)
           return;
         }
     }
-  stream = g_tls_client_connection_new (dial->base, identity, &error);
+  /* Not g_tls_client_connection_new(): without a database from the start GIO loads the system's
+   * store, all of it, and keeps it for good. */
+  stream = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
+                           dial->inner, &error, "base-io-stream", dial->base, "server-identity",
+                           identity, "database", authorities, NULL);
   if (stream == NULL)
     {
       fail (task, g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("TLS is not available here: %s"),
@@ -282,7 +286,6 @@ start_tls (GTask *task)
       return;
     }
   dial->secured = G_TLS_CONNECTION (g_steal_pointer (&stream));
-  g_tls_connection_set_database (dial->secured, authorities);
   /* Records may end without a goodbye: what runs inside has its own end of stream. */
   g_tls_connection_set_require_close_notify (dial->secured, FALSE);
   dial->accept_id = g_signal_connect (dial->secured, "accept-certificate",
