@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/hn-map-codec.h"
 
-#include <math.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -365,7 +364,7 @@ read_debug (HnMapDecoder *self, HnJsonReader *reader)
         hn_json_reader_skip (reader);
     }
   if (seconds > 0)
-    self->parser.update->sleep_seconds = (gint64) ceil (MIN (seconds, MAX_SLEEP_S));
+    self->parser.update->sleep_seconds = MAX (1, (gint64) MIN (seconds, MAX_SLEEP_S));
 }
 
 /* tailscale: tailcfg/tailcfg.go, MapResponse; those of no use here are left out. */
