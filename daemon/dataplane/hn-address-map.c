@@ -39,7 +39,10 @@ home_of (const HnAddressMap *self, const guint64 key[2])
 {
   guint64 hash = (key[0] ^ self->seed) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
 
+  /* Addresses differ in their last bytes, which are the highest bits of a little-endian word: each
+   * must reach the lowest, which choose the slot. */
   hash = (hash ^ hash >> 32 ^ key[1]) * G_GUINT64_CONSTANT (0xd6e8feb86659fd93);
+  hash = (hash ^ hash >> 32) * G_GUINT64_CONSTANT (0xd6e8feb86659fd93);
   return (guint) (hash ^ hash >> 32) & (self->n_slots - 1);
 }
 
