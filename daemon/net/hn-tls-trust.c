@@ -184,6 +184,21 @@ is_metadata (GTlsCertificate *certificate)
   return subject != NULL && g_str_has_prefix (subject, "CN=derpkey");
 }
 
+/* g_tls_certificate_verify() looks at the dates only together with an authority. */
+static GTlsCertificateFlags
+check_dates (GTlsCertificate *certificate)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autoptr (GDateTime) from = g_tls_certificate_get_not_valid_before (certificate);
+  g_autoptr (GDateTime) until = g_tls_certificate_get_not_valid_after (certificate);
+
+  if (from == NULL || until == NULL)
+    return G_TLS_CERTIFICATE_GENERIC_ERROR;
+  if (g_date_time_compare (now, from) < 0)
+    return G_TLS_CERTIFICATE_NOT_ACTIVATED;
+  return g_date_time_compare (now, until) > 0 ? G_TLS_CERTIFICATE_EXPIRED : 0;
+}
+
 gboolean
 hn_tls_check_pin (GTlsCertificate *peer, const char *pin, const char *name, GError **error)
 {
@@ -225,7 +240,7 @@ hn_tls_check_pin (GTlsCertificate *peer, const char *pin, const char *name, GErr
       }
   if (name != NULL)
     identity = g_network_address_new (name, 0);
-  flags = g_tls_certificate_verify (peer, identity, NULL);
+  flags = g_tls_certificate_verify (peer, identity, NULL) | check_dates (peer);
   if (flags != 0)
     {
       g_propagate_error (error, hn_tls_error_for_flags (flags, name != NULL ? name : "", name));
@@ -261,6 +276,9 @@ hn_tls_error_for_flags (GTlsCertificateFlags flags, const char *host, const char
   if (flags & G_TLS_CERTIFICATE_INSECURE)
     return g_error_new (HN_ERROR, HN_ERROR_TLS,
                         _ ("The certificate of %s uses an algorithm that is not secure"), host);
-  return g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("The certificate of %s can not be accepted"),
+  /* A signature that does not fit, a signer that is no authority, a use that is not allowed. */
+  return g_error_new (HN_ERROR, HN_ERROR_TLS_UNKNOWN_CA,
+                      _ ("The certificate of %s does not verify with the authorities that are "
+                         "trusted here; perhaps its CA has been made anew"),
                       host);
 }
