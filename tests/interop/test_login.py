@@ -81,6 +81,18 @@ class Login(case.TestCase):
         self.lab.add_name("other.test", self.server.host.address)
         self.failing_server("https://other.test", "tls-wrong-name", *self.ca_args())
 
+    def test_check_server(self):
+        """Each step of reaching a server, without enrolling."""
+        steps = self.client.ctl_json("check-server", self.server.url, *self.ca_args())
+        self.assertEqual([step["Step"] for step in steps if step["Ok"]],
+                         ["name", "connect", "tls", "key", "upgrade", "noise", "http2"])
+        steps = self.client.ctl_json("check-server", self.server.url, code=1)
+        self.assertEqual([(s["Step"], s["Ok"]) for s in steps][-1], ("tls", False))
+        steps = self.client.ctl_json("check-server", "https://nowhere.test", code=1)
+        self.assertEqual([(s["Step"], s["Ok"]) for s in steps], [("name", False)])
+        self.assertEqual(self.client.tailnets(), [])
+        self.assertEqual(len(self.server.nodes()), 1)
+
 
 if __name__ == "__main__":
     case.main()
