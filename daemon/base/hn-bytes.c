@@ -183,6 +183,14 @@ hn_hex_encode (const void *data, gsize len, char *out)
   *out = '\0';
 }
 
+/* A digit's value and 1 more, 0 for what is none. A table, because keys are random: branches on
+ * their digits are guessed wrong half of the time, and a large map holds a million of them. */
+static const guint8 hex_digits[256] = {
+  ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+  ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 gboolean
 hn_hex_decode (const char *text, gsize text_len, guint8 *out, gsize out_len)
 {
@@ -190,8 +198,8 @@ hn_hex_decode (const char *text, gsize text_len, guint8 *out, gsize out_len)
     return FALSE;
   for (gsize i = 0; i < out_len; i++)
     {
-      int high = g_ascii_xdigit_value (text[2 * i]);
-      int low = g_ascii_xdigit_value (text[2 * i + 1]);
+      int high = hex_digits[(guint8) text[2 * i]] - 1;
+      int low = hex_digits[(guint8) text[2 * i + 1]] - 1;
 
       if (high < 0 || low < 0)
         return FALSE;

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zstd.h>
 
 #include "control/hn-map-codec.h"
 
 #define N_USERS 2000
 #define N_DELTAS 1000
+#define N_RUNS 11
 #define CHUNK (16 * 1024)
 /* Targets; what must be, and what is aimed at. */
 #define MUST_PARSE_MS 300
@@ -45,7 +47,7 @@ append_key (GString *json, const char *prefix, guint seed)
     }
 }
 
-/* A peer as Headscale 0.23 writes it, with a subnet route here and there. */
+/* A peer as Headscale writes it, with a subnet route here and there. */
 static void
 append_peer (GString *json, guint id)
 {
@@ -90,8 +92,7 @@ append_peer (GString *json, guint id)
   else
     g_string_append (json, "\"Online\":true,");
   g_string_append (
-      json, "\"MachineAuthorized\":true,\"Capabilities\":[\"https://tailscale.com/cap/file-sharing"
-            "\",\"https://tailscale.com/cap/is-admin\",\"https://tailscale.com/cap/ssh\"],"
+      json, "\"MachineAuthorized\":true,"
             "\"CapMap\":{\"https://tailscale.com/cap/file-sharing\":[],"
             "\"https://tailscale.com/cap/is-admin\":[],\"https://tailscale.com/cap/ssh\":[]},"
             "\"ComputedName\":\"\",\"ComputedNameWithHost\":\"\"}");
@@ -143,6 +144,16 @@ make_map (guint n_peers, gsize *json_len)
   return frame;
 }
 
+/* Milliseconds of processor time; the machine may have other things to do. */
+static double
+get_cpu_ms (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
+}
+
 /* Anonymous memory of this process, KiB. */
 static long
 get_memory (void)
@@ -189,7 +200,8 @@ int
 main (int argc, char **argv)
 {
   const guint n_peers = argc > 1 ? (guint) atoi (argv[1]) : 10000;
-  double times[5];
+  double times[N_RUNS];
+  double cpu[N_RUNS];
   double deltas[N_DELTAS];
   long before = 0, held = 0, trimmed = 0, after = 0;
   g_autoptr (GByteArray) frame = NULL;
@@ -198,7 +210,7 @@ main (int argc, char **argv)
 
   frame = make_map (n_peers, &json_len);
   malloc_trim (0);
-  for (guint run = 0; run < G_N_ELEMENTS (times); run++)
+  for (guint run = 0; run < N_RUNS; run++)
     {
       g_autoptr (HnMapDecoder) decoder = NULL;
       gint64 start;
@@ -207,7 +219,9 @@ main (int argc, char **argv)
       map = hn_netmap_new ();
       decoder = hn_map_decoder_new (on_update, NULL);
       start = g_get_monotonic_time ();
+      cpu[run] = get_cpu_ms ();
       feed (decoder, frame);
+      cpu[run] = get_cpu_ms () - cpu[run];
       times[run] = (double) (g_get_monotonic_time () - start) / 1000;
       g_assert_cmpuint (hn_netmap_get_n_peers (map), ==, n_peers);
       g_assert_cmpuint (last_changed, ==, n_peers);
@@ -217,7 +231,7 @@ main (int argc, char **argv)
           malloc_trim (0);
           trimmed = get_memory ();
         }
-      if (run + 1 == G_N_ELEMENTS (times))
+      if (run + 1 == N_RUNS)
         for (guint i = 0; i < N_DELTAS; i++)
           {
             g_autoptr (GByteArray) delta = make_delta (i);
@@ -236,12 +250,13 @@ main (int argc, char **argv)
         }
     }
 
-  qsort (times, G_N_ELEMENTS (times), sizeof times[0], compare_doubles);
+  qsort (times, N_RUNS, sizeof times[0], compare_doubles);
+  qsort (cpu, N_RUNS, sizeof cpu[0], compare_doubles);
   qsort (deltas, N_DELTAS, sizeof deltas[0], compare_doubles);
   printf ("map of %u peers: %.1f MB of JSON, %.1f MB packed\n", n_peers, (double) json_len / 1e6,
           (double) frame->len / 1e6);
-  printf ("parse and apply: %.1f ms median, %.1f best (must %d, aim %d)\n",
-          times[G_N_ELEMENTS (times) / 2], times[0], MUST_PARSE_MS, AIM_PARSE_MS);
+  printf ("parse and apply: %.1f ms median, %.1f best (must %d, aim %d); %.1f ms of processor\n",
+          times[N_RUNS / 2], times[0], MUST_PARSE_MS, AIM_PARSE_MS, cpu[N_RUNS / 2]);
   printf ("added memory: %ld KiB, %ld after malloc_trim (must %d, aim %d); %ld KiB once dropped\n",
           held - before, trimmed - before, MUST_MEMORY_KIB, AIM_MEMORY_KIB, after - before);
   printf ("one delta: %.4f ms on average, %.4f median, %.4f for the 99th of 100 (must %.1f)\n",
