@@ -2,6 +2,8 @@
 #include "wireguard/hn-wg-timers.h"
 
 #define JITTER_US (333 * 1000)
+/* More than the gap that the other side asks for between two initiations. */
+#define SOON_US (50 * 1000)
 #define NO_SLOT G_MAXSIZE
 
 /* Spreads retries of two sides apart; needs no secrecy, and must not cost a system call a packet. */
@@ -243,5 +245,5 @@ hn_wg_timers_session_derived (HnWgPeer *peer, gint64 now_us)
 void
 hn_wg_timers_initiate_soon (HnWgPeer *peer)
 {
-  arm (peer, &peer->retransmit_at, peer->device->now_us);
+  arm (peer, &peer->retransmit_at, peer->device->now_us + SOON_US);
 }

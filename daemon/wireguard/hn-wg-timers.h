@@ -25,5 +25,5 @@ void hn_wg_timers_initiation_sent (HnWgPeer *peer, gint64 now_us);
 void hn_wg_timers_initiation_held (HnWgPeer *peer);
 void hn_wg_timers_handshake_complete (HnWgPeer *peer, gint64 now_us);
 void hn_wg_timers_session_derived (HnWgPeer *peer, gint64 now_us);
-/* An initiation as soon as the owner looks at the clock. */
+/* An initiation as soon as the other side may take it. */
 void hn_wg_timers_initiate_soon (HnWgPeer *peer);
