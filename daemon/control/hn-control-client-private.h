@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of the control client, shared by its files: the connection and the phase
+ * (hn-control-client.c), registration (hn-control-auth.c), the map stream (hn-control-map.c), lite
+ * updates (hn-control-update.c) and the server's pings (hn-control-ping.c). Each part says what it
+ * wants; hn_control_client_queue_pump() has the rest done in the next turn of the main loop.
+ */
+#pragma once
+
+#include "base/hn-backoff.h"
+#include "control/hn-control-client.h"
+#include "control/hn-control-connection.h"
+#include "control/hn-control-policy.h"
+#include "control/hn-map-codec.h"
+
+#define HN_CONTROL_BACKOFF HN_BACKOFF_INIT (10 * 1000, 30 * G_USEC_PER_SEC)
+
+/* One registration at most is under way; a new intent replaces it. */
+typedef struct
+{
+  gboolean active;
+  guint serial; /* tells answers to an operation that was replaced */
+  HnRegisterKind kind;
+  gboolean gates_map; /* the map waits for the outcome */
+  HnNodePrivate key;  /* the candidate: the same from the first request to the end */
+  HnNodePublic old_key;
+  gboolean regenerated;
+  gboolean in_flight;
+  guint failures;         /* of a login whose caller waits */
+  HnSecretText *auth_key; /* owned, nullable */
+  HnSecretText *url;      /* owned, nullable */
+  GTask *task;            /* owned, nullable: the caller that waits */
+  GSource *task_source;   /* its cancellable */
+  GCancellable *cancellable;
+  HnBackoff backoff;
+  GSource *retry;
+} HnControlAuth;
+
+typedef struct _HnControlStream HnControlStream;
+
+typedef struct
+{
+  HnControlStream *stream; /* owned, nullable */
+  gboolean mapped;         /* a full map came since the start */
+  gboolean planned;        /* between two streams by our own choice: counts as reachable */
+  HnBackoff backoff;
+  GSource *retry;
+  GSource *watchdog; /* the only timer of an idle client */
+  gint64 last_frame_us;
+  gint64 check_at_us;
+  gint64 restart_at_us;
+  gint64 last_check_us; /* 0: never */
+  char *last_ping_url;
+} HnControlMap;
+
+typedef struct
+{
+  HnHostinfo *acked; /* owned, nullable: what the server took last */
+  HnHostinfo *sent;  /* owned, nullable: in flight */
+  gboolean waited;   /* for the home relay, once */
+  guint serial;
+  GCancellable *cancellable;
+  HnBackoff backoff;
+  GSource *retry;
+} HnControlUpdate;
+
+struct _HnControlClient
+{
+  GObject parent_instance;
+
+  HnServerAddress *server;
+  HnDialer *dialer;
+  guint version;
+  HnMachinePrivate machine_key;
+  HnNodePrivate node_key; /* zero: none */
+  HnNodePublic node_public;
+  HnMachinePublic known_key;  /* the server's, as last seen */
+  HnMachinePublic server_key; /* the server's, as fetched since the start; zero: not yet */
+  HnControlClientEvents events;
+  gpointer user;
+  GMainContext *context;
+  HnHostinfo *hostinfo;
+
+  gboolean started;
+  gboolean network;
+  gboolean accept_server_key;
+  gboolean needs_login;
+  gboolean disposed;
+  GError *error;
+  HnNetmap *netmap;
+
+  HnHttp2 *http2; /* owned, nullable */
+  gulong closed_handler;
+  gboolean connecting;
+  gboolean key_refetched; /* since a handshake failed in the way a stale key does */
+  guint connect_serial;
+  GCancellable *connect_cancellable;
+  HnBackoff connect_backoff;
+  GSource *connect_retry;
+
+  HnControlAuth auth;
+  HnControlMap map;
+  HnControlUpdate update;
+
+  GSource *pump;
+  GSource *notify;
+};
+
+/* What an answer needs to find its way back: the client may be gone, or want something else. */
+typedef struct
+{
+  GWeakRef client;
+  guint serial;
+} HnControlCall;
+
+HnControlCall *hn_control_call_new (HnControlClient *client, guint serial);
+void hn_control_call_free (HnControlCall *call);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnControlCall, hn_control_call_free)
+
+/* hn-control-client.c */
+void hn_control_client_queue_pump (HnControlClient *self);
+void hn_control_client_queue_notify (HnControlClient *self);
+/* (transfer full), nullable. */
+void hn_control_client_take_error (HnControlClient *self, GError *error);
+void hn_control_client_set_timer (HnControlClient *self, GSource **source, gint64 delay_us,
+                                  GSourceFunc func);
+void hn_control_client_clear_source (GSource **source);
+gint64 hn_control_client_backoff (HnBackoff *backoff);
+/* Resets all streams and lets go of the connection; the next need makes a new one. */
+void hn_control_client_disconnect (HnControlClient *self);
+/* Sends nothing after this until somebody logs in. @error: (transfer full): why */
+void hn_control_client_end_login (HnControlClient *self, GError *error);
+void hn_control_client_set_node_key (HnControlClient *self, const HnNodePrivate *key);
+/* The headers of a request about @key; the strings live as long as @buf. */
+typedef struct
+{
+  const char *list[8];
+  char text[2][HN_KEY_TEXT_MAX];
+} HnControlHeaders;
+void hn_control_headers_init (HnControlHeaders *self, const HnNodePublic *old_key,
+                              const HnNodePublic *key);
+/* The start of a body as one line of text for people, or NULL. */
+char *hn_control_body_text (const void *data, gsize len);
+
+/* hn-control-auth.c */
+void hn_control_auth_begin_stored (HnControlClient *self, gboolean gates_map);
+void hn_control_auth_cancel (HnControlClient *self, const GError *error);
+/* Whether it has something to send, and needs a connection for that. */
+gboolean hn_control_auth_wants (HnControlClient *self);
+void hn_control_auth_send (HnControlClient *self);
+/* Nothing is in flight any more; what still waits is sent again on the next connection. */
+void hn_control_auth_forget_request (HnControlClient *self);
+/* A connection could not be made: ends what a caller waits for. */
+void hn_control_auth_unreachable (HnControlClient *self, const GError *error);
+gboolean hn_control_auth_is_login (HnControlClient *self);
+
+/* hn-control-map.c */
+gboolean hn_control_map_wants (HnControlClient *self);
+void hn_control_map_send (HnControlClient *self);
+/* Ends the stream; with it everything that only made sense beside it. */
+void hn_control_map_stop (HnControlClient *self);
+gboolean hn_control_map_is_up (HnControlClient *self);
+gboolean hn_control_map_is_first_done (HnControlClient *self);
+
+/* hn-control-update.c */
+gboolean hn_control_update_wants (HnControlClient *self);
+void hn_control_update_send (HnControlClient *self);
+void hn_control_update_stop (HnControlClient *self);
+/* The server may have another idea of us now: say it again. */
+void hn_control_update_forget (HnControlClient *self);
+
+/* hn-control-ping.c */
+void hn_control_ping_handle (HnControlClient *self, const HnMapUpdate *update);
+/*
+ * hn_control_ping_path:
+ *
+ * Returns: (transfer full) (nullable): path and query of @url if it lies on the server's own host,
+ *   scheme and port
+ */
+char *hn_control_ping_path (const HnServerAddress *server, const char *url);
+/* The serialised HTTP/1.1 answer to a request of the server to this node. */
+GBytes *hn_control_ping_answer (const guint8 *payload, gsize len);

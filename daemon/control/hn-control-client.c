@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control client: its connection, its phase, and what it wants next. */
+#include "control/hn-control-client-private.h"
+
+#include <string.h>
+
+#include "base/hn-clock.h"
+#include "base/hn-error.h"
+#include "crypto/hn-crypto.h"
+
+#define TEXT_MAX 200
+
+G_DEFINE_FINAL_TYPE (HnControlClient, hn_control_client, G_TYPE_OBJECT)
+
+/* ---- small things the parts share ---- */
+
+HnControlCall *
+hn_control_call_new (HnControlClient *client, guint serial)
+{
+  HnControlCall *call = g_new0 (HnControlCall, 1);
+
+  g_weak_ref_init (&call->client, client);
+  call->serial = serial;
+  return call;
+}
+
+void
+hn_control_call_free (HnControlCall *call)
+{
+  g_weak_ref_clear (&call->client);
+  g_free (call);
+}
+
+void
+hn_control_client_clear_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void
+attach (HnControlClient *self, GSource **place, GSource *source, GSourceFunc func)
+{
+  hn_control_client_clear_source (place);
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, func, self, NULL);
+  g_source_attach (source, self->context);
+  *place = source;
+}
+
+void
+hn_control_client_set_timer (HnControlClient *self, GSource **source, gint64 delay_us,
+                             GSourceFunc func)
+{
+  guint delay_ms = (guint) CLAMP ((delay_us + 999) / 1000, 0, G_MAXINT);
+
+  /* Whole seconds wake the machine together with everybody else's timers. */
+  if (delay_ms >= 20000)
+    attach (self, source, g_timeout_source_new_seconds (delay_ms / 1000), func);
+  else
+    attach (self, source, g_timeout_source_new (delay_ms), func);
+}
+
+gint64
+hn_control_client_backoff (HnBackoff *backoff)
+{
+  return hn_backoff_next (backoff, hn_random_double ());
+}
+
+void
+hn_control_headers_init (HnControlHeaders *self, const HnNodePublic *old_key,
+                         const HnNodePublic *key)
+{
+  guint n = 0;
+
+  self->list[n++] = "content-type";
+  self->list[n++] = "application/json";
+  if (old_key != NULL && !hn_node_public_is_zero (old_key))
+    {
+      self->list[n++] = "ts-lb";
+      self->list[n++] = hn_node_public_format (old_key, self->text[0]);
+    }
+  self->list[n++] = "ts-lb";
+  self->list[n++] = hn_node_public_format (key, self->text[1]);
+  self->list[n] = NULL;
+}
+
+char *
+hn_control_body_text (const void *data, gsize len)
+{
+  g_autofree char *text = NULL;
+
+  if (data == NULL || len == 0)
+    return NULL;
+  text = g_utf8_make_valid (data, (gssize) MIN (len, TEXT_MAX));
+  for (char *p = text; *p != '\0'; p++)
+    if ((guchar) *p < 0x20 || *p == 0x7f)
+      *p = ' ';
+  g_strstrip (text);
+  return text[0] != '\0' ? g_steal_pointer (&text) : NULL;
+}
+
+/* ---- news for the owner ---- */
+
+static gboolean
+on_notify (gpointer data)
+{
+  g_autoptr (HnControlClient) self = g_object_ref (data);
+
+  g_clear_pointer (&self->notify, g_source_unref);
+  if (self->events.phase_changed != NULL)
+    self->events.phase_changed (self->user);
+  return G_SOURCE_REMOVE;
+}
+
+void
+hn_control_client_queue_notify (HnControlClient *self)
+{
+  if (self->notify == NULL && !self->disposed)
+    attach (self, &self->notify, g_idle_source_new (), on_notify);
+}
+
+void
+hn_control_client_take_error (HnControlClient *self, GError *error)
+{
+  gboolean same = error == self->error
+                  || (error != NULL && self->error != NULL && error->domain == self->error->domain
+                      && error->code == self->error->code
+                      && strcmp (error->message, self->error->message) == 0);
+
+  if (same && error != NULL)
+    {
+      g_error_free (error);
+      return;
+    }
+  if (same)
+    return;
+  g_clear_error (&self->error);
+  self->error = error;
+  if (error != NULL)
+    g_info ("%s: %s", self->server->host, error->message);
+  hn_control_client_queue_notify (self);
+}
+
+/* ---- the connection ---- */
+
+static void connect_now (HnControlClient *self);
+
+static gboolean
+on_connect_retry (gpointer data)
+{
+  HnControlClient *self = data;
+
+  g_clear_pointer (&self->connect_retry, g_source_unref);
+  hn_control_client_queue_pump (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+connect_failed (HnControlClient *self, const GError *error)
+{
+  self->connecting = FALSE;
+  g_clear_object (&self->connect_cancellable);
+  self->map.planned = FALSE;
+  hn_control_client_take_error (self, g_error_copy (error));
+  hn_control_client_set_timer (self, &self->connect_retry,
+                               hn_control_client_backoff (&self->connect_backoff),
+                               on_connect_retry);
+  hn_control_client_queue_notify (self);
+  hn_control_auth_unreachable (self, error);
+}
+
+static void
+forget_http2 (HnControlClient *self)
+{
+  if (self->http2 == NULL)
+    return;
+  g_signal_handler_disconnect (self->http2, self->closed_handler);
+  self->closed_handler = 0;
+  g_clear_object (&self->http2);
+}
+
+/* No further request can be made; what is open ends by itself, a stream with a callback of its own.
+ */
+static void
+on_closed (HnHttp2 *http2, const GError *error, HnControlClient *self)
+{
+  g_debug ("connection closed: %s", error != NULL ? error->message : "");
+  forget_http2 (self);
+  hn_control_client_queue_pump (self);
+}
+
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (HnControlCall) call = data;
+  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HnHttp2) http2 = hn_control_connect_finish (result, &error);
+
+  if (self == NULL || call->serial != self->connect_serial || !self->connecting)
+    {
+      if (http2 != NULL)
+        hn_http2_close (http2, NULL);
+      return;
+    }
+  if (http2 == NULL)
+    {
+      /* A stale key of the server looks the same as a version it does not take. */
+      if (g_error_matches (error, HN_ERROR, HN_ERROR_VERSION_REFUSED) && !self->key_refetched)
+        {
+          self->key_refetched = TRUE;
+          memset (&self->server_key, 0, sizeof self->server_key);
+          connect_now (self);
+          return;
+        }
+      connect_failed (self, error);
+      return;
+    }
+
+  self->connecting = FALSE;
+  self->key_refetched = FALSE;
+  g_clear_object (&self->connect_cancellable);
+  hn_backoff_reset (&self->connect_backoff);
+  self->http2 = g_steal_pointer (&http2);
+  self->closed_handler = g_signal_connect (self->http2, "closed", G_CALLBACK (on_closed), self);
+  hn_control_client_queue_pump (self);
+}
+
+static void
+on_key_fetched (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (HnControlCall) call = data;
+  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
+  g_autoptr (GError) error = NULL;
+  HnMachinePublic key;
+  gboolean ok = hn_control_fetch_key_finish (result, &key, &error);
+  gboolean changed = FALSE;
+
+  if (self == NULL || call->serial != self->connect_serial || !self->connecting)
+    return;
+  if (!ok)
+    {
+      connect_failed (self, error);
+      return;
+    }
+
+  switch (hn_control_policy_server_key (&self->known_key, &key, self->server->tls,
+                                        self->accept_server_key))
+    {
+    case HN_SERVER_KEY_REFUSED:
+      g_set_error (&error, HN_ERROR, HN_ERROR_SERVER_KEY,
+                   "The key of the server %s changed, and without TLS nothing says that it is "
+                   "still the same server",
+                   self->server->host);
+      connect_failed (self, error);
+      return;
+    case HN_SERVER_KEY_CHANGED:
+      changed = TRUE;
+      self->accept_server_key = FALSE;
+      break;
+    case HN_SERVER_KEY_NEW:
+    case HN_SERVER_KEY_SAME:
+      break;
+    }
+  self->known_key = key;
+  self->server_key = key;
+  if (self->events.server_key_seen != NULL)
+    self->events.server_key_seen (self->user, &key, changed);
+  /* The owner may have stopped us just now. */
+  if (call->serial == self->connect_serial && self->connecting)
+    connect_now (self);
+}
+
+/* Goes on from where the connection stands: first the server's key, then the handshake. */
+static void
+connect_now (HnControlClient *self)
+{
+  HnControlCall *call = hn_control_call_new (self, ++self->connect_serial);
+
+  self->connecting = TRUE;
+  hn_control_client_clear_source (&self->connect_retry);
+  g_clear_object (&self->connect_cancellable);
+  self->connect_cancellable = g_cancellable_new ();
+  if (hn_machine_public_is_zero (&self->server_key))
+    hn_control_fetch_key_async (self->dialer, self->server, self->version, NULL, NULL,
+                                self->connect_cancellable, on_key_fetched, call);
+  else
+    hn_control_connect_async (self->dialer, self->server, self->version, &self->machine_key,
+                              &self->server_key, NULL, NULL, self->connect_cancellable,
+                              on_connected, call);
+}
+
+void
+hn_control_client_disconnect (HnControlClient *self)
+{
+  HnHttp2 *http2 = self->http2 != NULL ? g_object_ref (self->http2) : NULL;
+
+  hn_control_client_clear_source (&self->connect_retry);
+  self->connect_serial++;
+  self->connecting = FALSE;
+  if (self->connect_cancellable != NULL)
+    g_cancellable_cancel (self->connect_cancellable);
+  g_clear_object (&self->connect_cancellable);
+  hn_control_map_stop (self);
+  hn_control_update_stop (self);
+  hn_control_auth_forget_request (self);
+  forget_http2 (self);
+  if (http2 != NULL)
+    {
+      hn_http2_close (http2, NULL);
+      g_object_unref (http2);
+    }
+}
+
+/* ---- what is to be done next ---- */
+
+static gboolean
+on_pump (gpointer data)
+{
+  g_autoptr (HnControlClient) self = g_object_ref (data);
+  gboolean auth, map, update;
+
+  g_clear_pointer (&self->pump, g_source_unref);
+  if (!self->network)
+    return G_SOURCE_REMOVE;
+
+  if (self->http2 != NULL && !hn_http2_is_open (self->http2))
+    forget_http2 (self);
+  auth = hn_control_auth_wants (self);
+  map = hn_control_map_wants (self);
+  update = hn_control_update_wants (self);
+  if (self->http2 == NULL)
+    {
+      if ((auth || map || update) && !self->connecting && self->connect_retry == NULL)
+        connect_now (self);
+      return G_SOURCE_REMOVE;
+    }
+
+  /* In this order, in one go: a server may take a second for each. */
+  if (auth)
+    hn_control_auth_send (self);
+  if (map && hn_control_map_wants (self))
+    hn_control_map_send (self);
+  if (update)
+    hn_control_update_send (self);
+  if (!self->started && !self->auth.active)
+    hn_control_client_disconnect (self);
+  return G_SOURCE_REMOVE;
+}
+
+void
+hn_control_client_queue_pump (HnControlClient *self)
+{
+  if (self->pump == NULL && !self->disposed)
+    attach (self, &self->pump, g_idle_source_new (), on_pump);
+}
+
+void
+hn_control_client_set_node_key (HnControlClient *self, const HnNodePrivate *key)
+{
+  hn_node_private_clear (&self->node_key);
+  self->node_key = *key;
+  memset (&self->node_public, 0, sizeof self->node_public);
+  if (!hn_node_private_is_zero (key))
+    hn_node_private_get_public (key, &self->node_public);
+  hn_control_update_forget (self);
+}
+
+void
+hn_control_client_end_login (HnControlClient *self, GError *error)
+{
+  self->needs_login = TRUE;
+  self->map.mapped = FALSE;
+  hn_control_map_stop (self);
+  hn_control_update_stop (self);
+  hn_control_client_take_error (self, error);
+  hn_control_client_queue_notify (self);
+}
+
+/* ---- the public face ---- */
+
+HnControlClient *
+hn_control_client_new (const HnControlClientConfig *config, const HnControlClientEvents *events,
+                       gpointer user, GError **error)
+{
+  g_autoptr (HnControlClient) self = g_object_new (HN_TYPE_CONTROL_CLIENT, NULL);
+
+  self->server = hn_server_address_new (config->server_url, error);
+  if (self->server == NULL)
+    return NULL;
+  self->dialer = hn_dialer_new (config->ca_certificate, config->mark, error);
+  if (self->dialer == NULL)
+    return NULL;
+  self->version
+      = config->capability_version != 0 ? config->capability_version : HN_CAPABILITY_VERSION;
+  self->machine_key = *config->machine_key;
+  if (config->node_key != NULL)
+    hn_control_client_set_node_key (self, config->node_key);
+  if (config->known_server_key != NULL)
+    self->known_key = *config->known_server_key;
+  self->events = *events;
+  self->user = user;
+  return g_steal_pointer (&self);
+}
+
+void
+hn_control_client_start (HnControlClient *self)
+{
+  g_return_if_fail (HN_IS_CONTROL_CLIENT (self));
+  if (self->started)
+    return;
+  self->started = TRUE;
+  if (!hn_node_private_is_zero (&self->node_key) && !self->auth.active && !self->needs_login)
+    hn_control_auth_begin_stored (self, FALSE);
+  hn_control_client_queue_pump (self);
+  hn_control_client_queue_notify (self);
+}
+
+void
+hn_control_client_stop (HnControlClient *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_return_if_fail (HN_IS_CONTROL_CLIENT (self));
+  g_object_ref (self);
+  self->started = FALSE;
+  self->needs_login = FALSE;
+  self->map.mapped = FALSE;
+  self->accept_server_key = FALSE;
+  self->key_refetched = FALSE;
+  hn_control_client_disconnect (self);
+  g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Disconnected");
+  hn_control_auth_cancel (self, error);
+  hn_control_client_clear_source (&self->map.retry);
+  hn_control_client_clear_source (&self->update.retry);
+  hn_control_update_forget (self);
+  memset (&self->server_key, 0, sizeof self->server_key);
+  hn_backoff_reset (&self->connect_backoff);
+  hn_backoff_reset (&self->map.backoff);
+  hn_backoff_reset (&self->update.backoff);
+  g_clear_pointer (&self->netmap, hn_netmap_unref);
+  g_clear_pointer (&self->map.last_ping_url, g_free);
+  hn_control_client_take_error (self, NULL);
+  hn_control_client_queue_notify (self);
+  g_object_unref (self);
+}
+
+HnControlPhase
+hn_control_client_get_phase (HnControlClient *self)
+{
+  HnPhaseFacts facts = {
+    .started = self->started,
+    .network = self->network,
+    .needs_login = self->needs_login,
+    .has_key = !hn_node_private_is_zero (&self->node_key),
+    .login_running = hn_control_auth_is_login (self),
+    .url_pending = self->auth.url != NULL,
+    .mapped = self->map.mapped,
+  };
+
+  return hn_control_policy_phase (&facts);
+}
+
+const GError *
+hn_control_client_get_error (HnControlClient *self)
+{
+  return self->error;
+}
+
+gboolean
+hn_control_client_is_reachable (HnControlClient *self)
+{
+  return hn_control_map_is_up (self) || self->map.planned;
+}
+
+gboolean
+hn_control_client_get_has_login_url (HnControlClient *self)
+{
+  return self->auth.url != NULL;
+}
+
+HnSecretText *
+hn_control_client_dup_login_url (HnControlClient *self)
+{
+  return self->auth.url != NULL ? hn_secret_text_ref (self->auth.url) : NULL;
+}
+
+void
+hn_control_client_set_hostinfo (HnControlClient *self, const HnHostinfo *hostinfo)
+{
+  if (self->hostinfo != NULL && hn_hostinfo_equal (self->hostinfo, hostinfo))
+    return;
+  g_clear_pointer (&self->hostinfo, hn_hostinfo_free);
+  self->hostinfo = hn_hostinfo_copy (hostinfo);
+  hn_control_client_queue_pump (self);
+}
+
+void
+hn_control_client_network_changed (HnControlClient *self, gboolean available, gboolean major)
+{
+  gboolean restart = major || available != self->network;
+
+  if (!restart)
+    return;
+  g_object_ref (self);
+  self->network = available;
+  hn_control_client_disconnect (self);
+  hn_control_client_clear_source (&self->map.retry);
+  hn_control_client_clear_source (&self->update.retry);
+  hn_control_client_clear_source (&self->auth.retry);
+  hn_backoff_reset (&self->connect_backoff);
+  hn_backoff_reset (&self->map.backoff);
+  hn_backoff_reset (&self->update.backoff);
+  hn_backoff_reset (&self->auth.backoff);
+  if (!available)
+    {
+      g_autoptr (GError) error
+          = g_error_new_literal (HN_ERROR, HN_ERROR_UNREACHABLE, "There is no network");
+
+      hn_control_auth_unreachable (self, error);
+    }
+  hn_control_client_queue_pump (self);
+  hn_control_client_queue_notify (self);
+  g_object_unref (self);
+}
+
+HnNetmap *
+hn_control_client_get_netmap (HnControlClient *self)
+{
+  return self->netmap;
+}
+
+static void
+hn_control_client_dispose (GObject *object)
+{
+  HnControlClient *self = HN_CONTROL_CLIENT (object);
+
+  if (!self->disposed && self->server != NULL)
+    hn_control_client_stop (self);
+  self->disposed = TRUE;
+  hn_control_client_clear_source (&self->pump);
+  hn_control_client_clear_source (&self->notify);
+  G_OBJECT_CLASS (hn_control_client_parent_class)->dispose (object);
+}
+
+static void
+hn_control_client_finalize (GObject *object)
+{
+  HnControlClient *self = HN_CONTROL_CLIENT (object);
+
+  hn_machine_private_clear (&self->machine_key);
+  hn_node_private_clear (&self->node_key);
+  g_clear_pointer (&self->server, hn_server_address_free);
+  g_clear_object (&self->dialer);
+  g_clear_pointer (&self->hostinfo, hn_hostinfo_free);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_error (&self->error);
+  G_OBJECT_CLASS (hn_control_client_parent_class)->finalize (object);
+}
+
+static void
+hn_control_client_class_init (HnControlClientClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = hn_control_client_dispose;
+  G_OBJECT_CLASS (klass)->finalize = hn_control_client_finalize;
+}
+
+static void
+hn_control_client_init (HnControlClient *self)
+{
+  self->context = g_main_context_ref_thread_default ();
+  self->network = TRUE;
+  self->connect_backoff = (HnBackoff) HN_CONTROL_BACKOFF;
+  self->map.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
+  self->update.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
+  self->auth.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
+}
