@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "path/hn-derp-client.h"
 
+#include <glib/gi18n.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "net/hn-http-upgrade.h"
 
+/* What may wait unsent in the kernel: the burst of one turn of the data plane. Beyond that packets
+ * wait in our own queue, which is fair and short, instead of in seconds of socket buffer. */
+#define UNSENT_BYTES (128 * 1024)
 /* Reads a turn, so that a busy relay leaves room for others on the thread. */
 #define MAX_READS 4
 
@@ -143,11 +150,11 @@ fail (HnDerpClient *self, GError *error)
             && is_lost (cause);
   if (refused)
     shown = g_error_new_literal (HN_ERROR, HN_ERROR_SERVER_REFUSED,
-                                 "The relay closed the connection right after our login; the "
-                                 "coordination server may not know this node");
+                                 _ ("The relay closed the connection right after our login; the "
+                                    "coordination server may not know this node"));
   else if (cause->domain != HN_ERROR)
     shown = g_error_new (HN_ERROR, HN_ERROR_CONNECTION_LOST,
-                         "The connection to the relay broke: %s", cause->message);
+                         _ ("The connection to the relay broke: %s"), cause->message);
   else
     shown = g_error_copy (cause);
   teardown (self);
@@ -174,7 +181,11 @@ on_writable (GObject *stream, gpointer data)
   self->stalled = FALSE;
   hn_derp_client_flush (self);
   if (!self->stalled)
-    clear_source (&self->write_source);
+    {
+      clear_source (&self->write_source);
+      if (self->write_error == NULL)
+        self->ops.drained (self->user);
+    }
   client_unref (self);
   return G_SOURCE_CONTINUE;
 }
@@ -226,7 +237,7 @@ take_bytes (HnDerpClient *self, gssize n, GError *read_error)
 
   if (n == 0)
     error = g_error_new_literal (HN_ERROR, HN_ERROR_CONNECTION_LOST,
-                                 "The relay closed the connection");
+                                 _ ("The relay closed the connection"));
   if (n > 0)
     hn_derp_session_received (self->session, n, now_us, &error);
   if (self->closed)
@@ -301,6 +312,22 @@ is_pollable (GIOStream *stream)
          && g_pollable_output_stream_can_poll (G_POLLABLE_OUTPUT_STREAM (out));
 }
 
+static void
+bound_unsent (GIOStream *base)
+{
+  g_autoptr (GIOStream) below = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (G_IS_TLS_CONNECTION (base))
+    g_object_get (base, "base-io-stream", &below, NULL);
+  else
+    below = g_object_ref (base);
+  if (G_IS_SOCKET_CONNECTION (below)
+      && !g_socket_set_option (g_socket_connection_get_socket (G_SOCKET_CONNECTION (below)),
+                               IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES, &error))
+    g_debug ("cannot bound the socket's buffer: %s", error->message);
+}
+
 /* Goes on with the next target, or gives up with this one's @error, which it takes. */
 static void
 target_failed (HnDerpClient *self, GError *error)
@@ -321,7 +348,7 @@ target_failed (HnDerpClient *self, GError *error)
       const HnDerpTarget *target = g_ptr_array_index (self->targets, self->target);
 
       g_clear_error (&error);
-      error = g_error_new (HN_ERROR, HN_ERROR_TIMEOUT, "The relay %s port %u does not answer",
+      error = g_error_new (HN_ERROR, HN_ERROR_TIMEOUT, _ ("The relay %s port %u does not answer"),
                            target->host, target->port);
     }
   g_debug ("relay node %u of %u: %s", self->target + 1, self->targets->len, error->message);
@@ -351,7 +378,7 @@ on_upgraded (GObject *source, GAsyncResult *result, gpointer data)
     target_failed (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Too late"));
   else if (!is_pollable (self->base))
     fail (self, g_error_new_literal (HN_ERROR, HN_ERROR_NOT_SUPPORTED,
-                                     "The connection to the relay can not be polled"));
+                                     _ ("The connection to the relay can not be polled")));
   else
     {
       gint64 now_us = hn_clock_now_us ();
@@ -361,6 +388,7 @@ on_upgraded (GObject *source, GAsyncResult *result, gpointer data)
       self->stage = STAGE_RUNNING;
       self->upgraded = g_steal_pointer (&upgraded);
       self->out = G_POLLABLE_OUTPUT_STREAM (g_io_stream_get_output_stream (self->base));
+      bound_unsent (self->base);
       hn_derp_session_start (self->session, now_us);
       wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
       space = hn_derp_session_get_space (self->session, &size);

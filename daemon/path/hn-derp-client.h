@@ -24,6 +24,8 @@ typedef struct
   void (*packet) (gpointer user, const HnNodePublic *source, guint8 *data, gsize len);
   void (*peer_gone) (gpointer user, const HnNodePublic *peer);
   void (*health) (gpointer user, const char *text);
+  /* The stream had stalled, and all that waited is written. */
+  void (*drained) (gpointer user);
   /* The last call. @refused: the relay closed right behind our login. */
   void (*closed) (gpointer user, gboolean refused, const GError *error);
 } HnDerpClientOps;

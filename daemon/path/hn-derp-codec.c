@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "path/hn-derp-codec.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "base/hn-bytes.h"
@@ -175,8 +176,8 @@ hn_derp_parse_server_info (const HnDerpFrame *frame, const guint8 shared[32],
   if (frame->len < HN_BOX_NONCE_SIZE + HN_BOX_OVERHEAD
       || frame->len > HN_BOX_NONCE_SIZE + HN_BOX_OVERHEAD + sizeof text)
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_PROTOCOL,
-                   "The relay's ServerInfo has %" G_GSIZE_FORMAT " bytes", frame->len);
+      g_set_error (error, HN_ERROR, HN_ERROR_PROTOCOL, _ ("The relay's ServerInfo has %u bytes"),
+                   (guint) frame->len);
       return FALSE;
     }
 
@@ -185,14 +186,14 @@ hn_derp_parse_server_info (const HnDerpFrame *frame, const guint8 shared[32],
                     frame->len - HN_BOX_NONCE_SIZE, text))
     {
       g_set_error_literal (error, HN_ERROR, HN_ERROR_PROTOCOL,
-                           "The relay's ServerInfo does not decrypt with the key it showed");
+                           _ ("The relay's ServerInfo does not decrypt with the key it showed"));
       return FALSE;
     }
 
   if (!read_server_info ((const char *) text, len, info))
     {
       g_set_error_literal (error, HN_ERROR, HN_ERROR_PROTOCOL,
-                           "The relay's ServerInfo is not the JSON it should be");
+                           _ ("The relay's ServerInfo is not the JSON it should be"));
       return FALSE;
     }
   return TRUE;

@@ -185,10 +185,20 @@ on_client_health (gpointer user, const char *text)
   report (region->pool, region->id, HN_DERP_CONNECTED, text, NULL);
 }
 
+static void
+on_client_drained (gpointer user)
+{
+  Region *region = user;
+
+  if (region->pool->ops.drained != NULL)
+    region->pool->ops.drained (region->pool->user, region->id);
+}
+
 static void on_client_closed (gpointer user, gboolean refused, const GError *error);
 
 static const HnDerpClientOps client_ops = {
-  on_client_connected, on_client_packet, on_client_peer_gone, on_client_health, on_client_closed,
+  on_client_connected, on_client_packet,  on_client_peer_gone,
+  on_client_health,    on_client_drained, on_client_closed,
 };
 
 /* Gives the region a client; FALSE when the map has nothing to dial for it. */

@@ -34,8 +34,12 @@ typedef struct
                  const GError *error);
   /* The relay says that @peer is not (any more) connected to it. */
   void (*peer_gone) (gpointer user, int region, const HnNodePublic *peer);
+  /* Nullable. The connection had stalled (hn_derp_pool_get_queued() was not 0 after a flush), and
+   * all is written now: whoever holds back traffic may go on. */
+  void (*drained) (gpointer user, int region);
 } HnDerpPoolOps;
 
+/* state and peer_gone are nullable; state may also be called from within the functions below. */
 HnDerpPool *hn_derp_pool_new (HnDialer *dialer, const char *server_url, const HnDerpPoolOps *ops,
                               gpointer user);
 void hn_derp_pool_free (HnDerpPool *self);

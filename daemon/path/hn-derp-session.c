@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "path/hn-derp-session.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "base/hn-error.h"
@@ -103,7 +104,7 @@ on_server_key (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GEr
       || !hn_box_precompute (self->key.bytes, server.bytes, self->shared))
     {
       g_set_error_literal (error, HN_ERROR, HN_ERROR_PROTOCOL,
-                           "The relay did not begin with its key: it is no DERP relay");
+                           _ ("The relay did not begin with its key: it is no DERP relay"));
       return FALSE;
     }
 
@@ -333,11 +334,12 @@ hn_derp_session_check (HnDerpSession *self, gint64 now_us, GError **error)
     return TRUE;
 
   if (self->state != HN_DERP_SESSION_READY)
-    g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT, "The relay did not complete the login");
+    g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT,
+                         _ ("The relay did not complete the login"));
   else if (now_us >= self->pong_us)
-    g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT, "The relay did not answer a ping");
+    g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT, _ ("The relay did not answer a ping"));
   else
-    g_set_error (error, HN_ERROR, HN_ERROR_TIMEOUT, "The relay has said nothing for %d s",
+    g_set_error (error, HN_ERROR, HN_ERROR_TIMEOUT, _ ("The relay has said nothing for %d s"),
                  (int) (HN_DERP_SILENCE_US / G_USEC_PER_SEC));
   return FALSE;
 }

@@ -31,6 +31,7 @@ typedef struct
   char *health;
   guint packets;
   guint gone;
+  guint drained;
   int packet_region;
   HnNodePublic source;
   char *text;
@@ -115,7 +116,13 @@ on_peer_gone (gpointer user, int region, const HnNodePublic *peer)
   g_assert_true (hn_node_public_equal (peer, &f->peer));
 }
 
-static const HnDerpPoolOps ops = { on_receive, on_state, on_peer_gone };
+static void
+on_drained (gpointer user, int region)
+{
+  ((Fixture *) user)->drained++;
+}
+
+static const HnDerpPoolOps ops = { on_receive, on_state, on_peer_gone, on_drained };
 
 /* Turns the loop until @condition, for at most five seconds. */
 #define WAIT_FOR(condition)                                                                        \
@@ -551,7 +558,9 @@ test_stall (Fixture *f, gconstpointer data)
     }
   g_assert_cmpuint (most, >, 16384);
   g_assert_cmpuint (most, <, 16384 + 33 * (37 + 1280));
+  g_assert_cmpuint (f->drained, ==, 0);
   WAIT_FOR (hn_derp_pool_get_queued (f->pool, 1) == 0);
+  g_assert_cmpuint (f->drained, >=, 1);
   g_assert_true (hn_derp_pool_is_connected (f->pool, 1));
 }
 
