@@ -121,7 +121,7 @@ on_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int r
 {
   HnTailnet *self = user;
 
-  if (hn_peer_table_set_path (self->peers, peer, path, relay))
+  if (hn_peer_list_set_path (self->peers, peer, path, relay))
     hn_tailnet_queue_peers_changed (self);
 }
 
@@ -253,8 +253,7 @@ change_routes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
   for (guint i = 0; i < change->changed->len; i++)
     {
       const HnNode *node = g_ptr_array_index (change->changed, i);
-      HnPeerEntry *old
-          = hn_peer_table_get_by_stable_id (self->peers, hn_node_get (node)->stable_id);
+      HnPeerEntry *old = hn_peer_list_get_by_stable_id (self->peers, hn_node_get (node)->stable_id);
 
       if (old != NULL)
         hn_derive_peer_routes (old->node, removed);
@@ -298,7 +297,7 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
 {
   HnTailnetDevice *device = &self->device;
   gboolean many = hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES
-                  || hn_peer_table_get_size (self->peers) > HN_MAX_PEER_ROUTES;
+                  || hn_peer_list_get_size (self->peers) > HN_MAX_PEER_ROUTES;
 
   if (device->dataplane != NULL && (change->parts & HN_NETMAP_DERP) != 0)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
@@ -450,7 +449,7 @@ hn_tailnet_device_down (HnTailnet *self)
   g_hash_table_remove_all (device->failed_relays);
   if (had)
     {
-      hn_peer_table_clear_paths (self->peers);
+      hn_peer_list_clear_paths (self->peers);
       hn_tailnet_queue_peers_changed (self);
     }
 }

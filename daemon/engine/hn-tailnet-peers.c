@@ -54,7 +54,7 @@ hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer d
 void
 hn_tailnet_foreach_peer (HnTailnet *self, HnPeerFunc func, gpointer data)
 {
-  GPtrArray *sorted = hn_peer_table_get_sorted (self->peers);
+  GPtrArray *sorted = hn_peer_list_get_sorted (self->peers);
 
   for (guint i = 0; i < sorted->len; i++)
     hand_out (self, g_ptr_array_index (sorted, i), func, data);
@@ -64,7 +64,7 @@ gboolean
 hn_tailnet_with_peer (HnTailnet *self, const char *target, HnPeerFunc func, gpointer data,
                       GError **error)
 {
-  HnPeerEntry *entry = hn_peer_table_find (self->peers, target, error);
+  HnPeerEntry *entry = hn_peer_list_find (self->peers, target, error);
 
   if (entry == NULL)
     return FALSE;
@@ -99,7 +99,7 @@ hn_tailnet_get_counters_async (HnTailnet *self, const char *stable_id, GCancella
                                GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
-  HnPeerEntry *entry = hn_peer_table_get_by_stable_id (self->peers, stable_id);
+  HnPeerEntry *entry = hn_peer_list_get_by_stable_id (self->peers, stable_id);
 
   g_task_set_source_tag (task, hn_tailnet_get_counters_async);
   if (entry == NULL)
@@ -147,7 +147,7 @@ on_pong (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  entry = hn_peer_table_get_by_stable_id (self->peers, g_task_get_task_data (task));
+  entry = hn_peer_list_get_by_stable_id (self->peers, g_task_get_task_data (task));
   if (entry != NULL)
     entry->latency_us = stats.latency_us;
   ping = g_new0 (HnPingResult, 1);
@@ -199,7 +199,7 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
                                "The tailnet is not connected: call Connect first");
       return;
     }
-  entry = hn_peer_table_find (self->peers, target, &error);
+  entry = hn_peer_list_find (self->peers, target, &error);
   if (entry == NULL)
     {
       g_task_return_error (task, g_steal_pointer (&error));

@@ -9,7 +9,7 @@
 #include "control/hn-control-client.h"
 #include "dataplane/hn-dataplane.h"
 #include "engine/hn-derive.h"
-#include "engine/hn-peer-table.h"
+#include "engine/hn-peer-list.h"
 #include "engine/hn-profile-store.h"
 #include "engine/hn-tailnet.h"
 #include "system/hn-links.h"
@@ -48,9 +48,9 @@ struct _HnTailnet
   HnProfile *profile;       /* owned */
   HnControlClient *control; /* owned; NULL while nothing is wanted of the server */
   gboolean control_started;
-  HnPeerTable *peers; /* owned */
-  HnStatus *status;   /* owned */
-  GHashTable *since;  /* health id -> gint64* seconds */
+  HnPeerList *peers; /* owned */
+  HnStatus *status;  /* owned */
+  GHashTable *since; /* health id -> gint64* seconds */
 
   gboolean wanted;
   gboolean network_manager;
@@ -95,7 +95,7 @@ void hn_tailnet_device_finalize (HnTailnet *self);
 /* Makes the device if there is none; on failure device.error says why. */
 void hn_tailnet_device_up (HnTailnet *self);
 void hn_tailnet_device_down (HnTailnet *self);
-/* Carries over what one response of the map changed; called before the peer table takes it. */
+/* Carries over what one response of the map changed; called before the peer list takes it. */
 void hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap,
                                        const HnNetmapChange *change);
 /* Applies addresses, routes and peers anew, as a whole. */

@@ -58,7 +58,7 @@ hn_tailnet_finalize (GObject *object)
 {
   HnTailnet *self = HN_TAILNET (object);
 
-  hn_peer_table_free (self->peers);
+  hn_peer_list_free (self->peers);
   hn_status_free (self->status);
   hn_profile_free (self->profile);
   g_hash_table_unref (self->since);
@@ -89,7 +89,7 @@ hn_tailnet_class_init (HnTailnetClass *klass)
 static void
 hn_tailnet_init (HnTailnet *self)
 {
-  self->peers = hn_peer_table_new ();
+  self->peers = hn_peer_list_new ();
   self->status = hn_status_new ();
   self->since = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->network_available = TRUE;
@@ -115,9 +115,9 @@ on_flush (gpointer user_data)
   guint64 generation;
 
   g_clear_pointer (&self->flush, g_source_unref);
-  if (!hn_peer_table_has_changes (self->peers))
+  if (!hn_peer_list_has_changes (self->peers))
     return G_SOURCE_REMOVE;
-  generation = hn_peer_table_take_changes (self->peers, &changed, &removed);
+  generation = hn_peer_list_take_changes (self->peers, &changed, &removed);
   g_signal_emit (self, signals[PEERS_CHANGED], 0, generation, changed, removed);
   return G_SOURCE_REMOVE;
 }
@@ -153,7 +153,7 @@ on_expiry (gpointer user_data)
   HnTailnet *self = user_data;
 
   g_clear_pointer (&self->expiry, g_source_unref);
-  hn_peer_table_touch_all (self->peers);
+  hn_peer_list_touch_all (self->peers);
   hn_tailnet_device_refresh (self);
   hn_tailnet_queue_peers_changed (self);
   hn_tailnet_queue_reconcile (self);
@@ -275,7 +275,7 @@ on_reconcile (gpointer user_data)
   if (!self->wanted && !input.login_pending && self->busy == 0 && self->control != NULL)
     {
       hn_tailnet_drop_control (self);
-      hn_peer_table_clear (self->peers);
+      hn_peer_list_clear (self->peers);
       hn_tailnet_queue_peers_changed (self);
     }
   publish (self);
@@ -343,10 +343,10 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
 
   hn_tailnet_device_netmap_changed (self, netmap, change);
   if (peers)
-    hn_peer_table_apply (self->peers, netmap, change);
+    hn_peer_list_apply (self->peers, netmap, change);
   if ((change->parts & HN_NETMAP_USERS) != 0 && !change->full)
-    hn_peer_table_touch_all (self->peers);
-  if (hn_peer_table_has_changes (self->peers))
+    hn_peer_list_touch_all (self->peers);
+  if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
   if (peers || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
     arm_expiry (self);
@@ -484,8 +484,8 @@ take_down (HnTailnet *self)
   hn_tailnet_drop_control (self);
   drop_source (&self->expiry);
   self->server_key_changed = FALSE;
-  hn_peer_table_clear (self->peers);
-  if (hn_peer_table_has_changes (self->peers))
+  hn_peer_list_clear (self->peers);
+  if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
   publish (self);
   if (had_device)
@@ -575,7 +575,7 @@ hn_tailnet_get_status (HnTailnet *self)
 guint64
 hn_tailnet_get_peers_generation (HnTailnet *self)
 {
-  return hn_peer_table_get_generation (self->peers);
+  return hn_peer_list_get_generation (self->peers);
 }
 
 gboolean

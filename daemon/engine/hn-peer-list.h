@@ -12,7 +12,7 @@
 /* A change of more peers than this is told as "ask for all". */
 #define HN_PEER_CHANGES_MAX 200
 
-typedef struct _HnPeerTable HnPeerTable;
+typedef struct _HnPeerList HnPeerList;
 
 typedef struct
 {
@@ -22,33 +22,33 @@ typedef struct
   gint64 latency_us; /* of the last ping somebody asked for, 0 unknown */
 } HnPeerEntry;
 
-HnPeerTable *hn_peer_table_new (void);
-void hn_peer_table_free (HnPeerTable *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnPeerTable, hn_peer_table_free)
+HnPeerList *hn_peer_list_new (void);
+void hn_peer_list_free (HnPeerList *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnPeerList, hn_peer_list_free)
 
 /* Takes what one response changed. */
-void hn_peer_table_apply (HnPeerTable *self, HnNetmap *netmap, const HnNetmapChange *change);
+void hn_peer_list_apply (HnPeerList *self, HnNetmap *netmap, const HnNetmapChange *change);
 /* Forgets all peers (which counts as a change when there were any). */
-void hn_peer_table_clear (HnPeerTable *self);
+void hn_peer_list_clear (HnPeerList *self);
 /* Notes the path in use; FALSE when nothing changed or there is no such peer. */
-gboolean hn_peer_table_set_path (HnPeerTable *self, const HnNodePublic *key, HnPathKind path,
-                                 int relay);
+gboolean hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, HnPathKind path,
+                                int relay);
 /* All peers without a path again. */
-void hn_peer_table_clear_paths (HnPeerTable *self);
+void hn_peer_list_clear_paths (HnPeerList *self);
 /* Marks a peer as changed although its node is not (its key expired, its user was renamed). */
-void hn_peer_table_touch (HnPeerTable *self, const char *stable_id);
-void hn_peer_table_touch_all (HnPeerTable *self);
+void hn_peer_list_touch (HnPeerList *self, const char *stable_id);
+void hn_peer_list_touch_all (HnPeerList *self);
 
-guint hn_peer_table_get_size (HnPeerTable *self);
+guint hn_peer_list_get_size (HnPeerList *self);
 /* Sorted by name; borrowed, of HnPeerEntry, valid until the next change. */
-GPtrArray *hn_peer_table_get_sorted (HnPeerTable *self);
-HnPeerEntry *hn_peer_table_get_by_stable_id (HnPeerTable *self, const char *stable_id);
+GPtrArray *hn_peer_list_get_sorted (HnPeerList *self);
+HnPeerEntry *hn_peer_list_get_by_stable_id (HnPeerList *self, const char *stable_id);
 /* By stable id, full name, short name, host name or address, in this order. HN_ERROR_NOT_FOUND;
  * HN_ERROR_INVALID_ARGUMENT when a short or host name fits several. */
-HnPeerEntry *hn_peer_table_find (HnPeerTable *self, const char *target, GError **error);
+HnPeerEntry *hn_peer_list_find (HnPeerList *self, const char *target, GError **error);
 
-gboolean hn_peer_table_has_changes (HnPeerTable *self);
+gboolean hn_peer_list_has_changes (HnPeerList *self);
 /* Takes the gathered changes and counts the generation up. Both lists are empty when there were
  * more than HN_PEER_CHANGES_MAX. (transfer full), of stable ids. */
-guint64 hn_peer_table_take_changes (HnPeerTable *self, GPtrArray **changed, GPtrArray **removed);
-guint64 hn_peer_table_get_generation (HnPeerTable *self);
+guint64 hn_peer_list_take_changes (HnPeerList *self, GPtrArray **changed, GPtrArray **removed);
+guint64 hn_peer_list_get_generation (HnPeerList *self);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/hn-error.h"
-#include "engine/hn-peer-table.h"
+#include "engine/hn-peer-list.h"
 #include "model/hn-map-update.h"
 
 static HnNode *
@@ -35,7 +35,7 @@ make_node (gint64 id, const char *name, guint8 key)
 typedef struct
 {
   HnNetmap *netmap;
-  HnPeerTable *table;
+  HnPeerList *table;
 } Fixture;
 
 static void
@@ -44,7 +44,7 @@ apply (Fixture *fixture, HnMapUpdate *update)
   g_autoptr (HnMapUpdate) owned = update;
   g_autoptr (HnNetmapChange) change = hn_netmap_apply (fixture->netmap, update, 1800000000);
 
-  hn_peer_table_apply (fixture->table, fixture->netmap, change);
+  hn_peer_list_apply (fixture->table, fixture->netmap, change);
 }
 
 static HnMapUpdate *
@@ -67,13 +67,13 @@ static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   fixture->netmap = hn_netmap_new ();
-  fixture->table = hn_peer_table_new ();
+  fixture->table = hn_peer_list_new ();
 }
 
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
-  hn_peer_table_free (fixture->table);
+  hn_peer_list_free (fixture->table);
   hn_netmap_unref (fixture->netmap);
 }
 
@@ -82,14 +82,14 @@ take (Fixture *fixture, guint changed, guint removed)
 {
   g_autoptr (GPtrArray) changed_ids = NULL;
   g_autoptr (GPtrArray) removed_ids = NULL;
-  guint64 before = hn_peer_table_get_generation (fixture->table);
+  guint64 before = hn_peer_list_get_generation (fixture->table);
 
-  g_assert_true (hn_peer_table_has_changes (fixture->table));
-  g_assert_cmpuint (hn_peer_table_take_changes (fixture->table, &changed_ids, &removed_ids), ==,
+  g_assert_true (hn_peer_list_has_changes (fixture->table));
+  g_assert_cmpuint (hn_peer_list_take_changes (fixture->table, &changed_ids, &removed_ids), ==,
                     before + 1);
   g_assert_cmpuint (changed_ids->len, ==, changed);
   g_assert_cmpuint (removed_ids->len, ==, removed);
-  g_assert_false (hn_peer_table_has_changes (fixture->table));
+  g_assert_false (hn_peer_list_has_changes (fixture->table));
 }
 
 static void
@@ -102,16 +102,16 @@ test_find (Fixture *fixture, gconstpointer data)
   apply (fixture, first_map (3));
   for (gsize i = 0; i < G_N_ELEMENTS (targets); i++)
     {
-      HnPeerEntry *entry = hn_peer_table_find (fixture->table, targets[i], NULL);
+      HnPeerEntry *entry = hn_peer_list_find (fixture->table, targets[i], NULL);
 
       g_assert_nonnull (entry);
       g_assert_cmpint (hn_node_get (entry->node)->id, ==, 2);
     }
-  g_assert_null (hn_peer_table_find (fixture->table, "nobody", &error));
+  g_assert_null (hn_peer_list_find (fixture->table, "nobody", &error));
   g_assert_error (error, HN_ERROR, HN_ERROR_NOT_FOUND);
   g_clear_error (&error);
   /* all three have this host name */
-  g_assert_null (hn_peer_table_find (fixture->table, "host name", &error));
+  g_assert_null (hn_peer_list_find (fixture->table, "host name", &error));
   g_assert_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT);
 }
 
@@ -121,7 +121,7 @@ test_sorted (Fixture *fixture, gconstpointer data)
   GPtrArray *sorted;
 
   apply (fixture, first_map (3));
-  sorted = hn_peer_table_get_sorted (fixture->table);
+  sorted = hn_peer_list_get_sorted (fixture->table);
   g_assert_cmpuint (sorted->len, ==, 3);
   for (guint i = 0; i < 3; i++)
     {
@@ -152,19 +152,19 @@ test_changes (Fixture *fixture, gconstpointer data)
   update->peers_removed = g_array_new (FALSE, FALSE, sizeof (gint64));
   g_array_append_val (update->peers_removed, gone);
   apply (fixture, update);
-  g_assert_cmpuint (hn_peer_table_get_size (fixture->table), ==, 2);
+  g_assert_cmpuint (hn_peer_list_get_size (fixture->table), ==, 2);
   take (fixture, 0, 1);
 
   /* a new stream with the same peers but one */
   g_clear_pointer (&fixture->netmap, hn_netmap_unref);
   fixture->netmap = hn_netmap_new ();
   apply (fixture, first_map (1));
-  g_assert_cmpuint (hn_peer_table_get_size (fixture->table), ==, 1);
+  g_assert_cmpuint (hn_peer_list_get_size (fixture->table), ==, 1);
   {
     g_autoptr (GPtrArray) changed = NULL;
     g_autoptr (GPtrArray) removed = NULL;
 
-    hn_peer_table_take_changes (fixture->table, &changed, &removed);
+    hn_peer_list_take_changes (fixture->table, &changed, &removed);
     g_assert_cmpuint (removed->len, ==, 1);
     g_assert_cmpstr (g_ptr_array_index (removed, 0), ==, "s4");
   }
@@ -178,10 +178,10 @@ test_key_change_keeps_peer (Fixture *fixture, gconstpointer data)
   HnNodePublic old_key;
 
   apply (fixture, first_map (2));
-  entry = hn_peer_table_get_by_stable_id (fixture->table, "s2");
+  entry = hn_peer_list_get_by_stable_id (fixture->table, "s2");
   old_key = hn_node_get (entry->node)->key;
-  g_assert_true (hn_peer_table_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
-  g_assert_false (hn_peer_table_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
+  g_assert_true (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
+  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
   take (fixture, 2, 0);
 
   update = hn_map_update_new ();
@@ -190,9 +190,9 @@ test_key_change_keeps_peer (Fixture *fixture, gconstpointer data)
   apply (fixture, update);
   take (fixture, 1, 0);
   /* another key is another tunnel: the path is not known any more, and the old key means nobody */
-  entry = hn_peer_table_get_by_stable_id (fixture->table, "s2");
+  entry = hn_peer_list_get_by_stable_id (fixture->table, "s2");
   g_assert_cmpint (entry->path, ==, HN_PATH_NONE);
-  g_assert_false (hn_peer_table_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
+  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
 }
 
 static void
@@ -200,10 +200,10 @@ test_overflow (Fixture *fixture, gconstpointer data)
 {
   apply (fixture, first_map (HN_PEER_CHANGES_MAX + 1));
   take (fixture, 0, 0);
-  hn_peer_table_touch (fixture->table, "s2");
+  hn_peer_list_touch (fixture->table, "s2");
   take (fixture, 1, 0);
-  hn_peer_table_clear (fixture->table);
-  g_assert_cmpuint (hn_peer_table_get_size (fixture->table), ==, 0);
+  hn_peer_list_clear (fixture->table);
+  g_assert_cmpuint (hn_peer_list_get_size (fixture->table), ==, 0);
   take (fixture, 0, 0);
 }
 
@@ -212,10 +212,10 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add (name, Fixture, NULL, set_up, func, tear_down)
-  ADD ("/engine/peer-table/find", test_find);
-  ADD ("/engine/peer-table/sorted", test_sorted);
-  ADD ("/engine/peer-table/changes", test_changes);
-  ADD ("/engine/peer-table/key-change", test_key_change_keeps_peer);
-  ADD ("/engine/peer-table/overflow", test_overflow);
+  ADD ("/engine/peer-list/find", test_find);
+  ADD ("/engine/peer-list/sorted", test_sorted);
+  ADD ("/engine/peer-list/changes", test_changes);
+  ADD ("/engine/peer-list/key-change", test_key_change_keeps_peer);
+  ADD ("/engine/peer-list/overflow", test_overflow);
   return g_test_run ();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/hn-peer-table.h"
+#include "engine/hn-peer-list.h"
 
 #include <string.h>
 
 #include "base/hn-error.h"
 
-struct _HnPeerTable
+struct _HnPeerList
 {
   GHashTable *by_stable_id; /* borrowed from the node -> HnPeerEntry, owned */
   GHashTable *by_key;       /* HnNodePublic borrowed from the node -> HnPeerEntry, borrowed */
@@ -37,10 +37,10 @@ key_equal (gconstpointer a, gconstpointer b)
   return hn_node_public_equal (a, b);
 }
 
-HnPeerTable *
-hn_peer_table_new (void)
+HnPeerList *
+hn_peer_list_new (void)
 {
-  HnPeerTable *self = g_new0 (HnPeerTable, 1);
+  HnPeerList *self = g_new0 (HnPeerList, 1);
 
   self->by_stable_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
   self->by_key = g_hash_table_new (key_hash, key_equal);
@@ -50,7 +50,7 @@ hn_peer_table_new (void)
 }
 
 void
-hn_peer_table_free (HnPeerTable *self)
+hn_peer_list_free (HnPeerList *self)
 {
   if (self == NULL)
     return;
@@ -63,7 +63,7 @@ hn_peer_table_free (HnPeerTable *self)
 }
 
 static void
-note_change (HnPeerTable *self, const char *stable_id, gboolean removed)
+note_change (HnPeerList *self, const char *stable_id, gboolean removed)
 {
   GHashTable *into = removed ? self->removed : self->changed;
 
@@ -81,7 +81,7 @@ note_change (HnPeerTable *self, const char *stable_id, gboolean removed)
 }
 
 static void
-drop_entry (HnPeerTable *self, HnPeerEntry *entry)
+drop_entry (HnPeerList *self, HnPeerEntry *entry)
 {
   const HnNodeFields *fields = hn_node_get (entry->node);
 
@@ -92,7 +92,7 @@ drop_entry (HnPeerTable *self, HnPeerEntry *entry)
 }
 
 static void
-upsert (HnPeerTable *self, HnNode *node)
+upsert (HnPeerList *self, HnNode *node)
 {
   const HnNodeFields *fields = hn_node_get (node);
   HnPeerEntry *old = g_hash_table_lookup (self->by_stable_id, fields->stable_id);
@@ -133,7 +133,7 @@ upsert_peer (gpointer data, gpointer user_data)
 }
 
 static void
-apply_full (HnPeerTable *self, HnNetmap *netmap)
+apply_full (HnPeerList *self, HnNetmap *netmap)
 {
   g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GPtrArray) gone = g_ptr_array_new ();
@@ -160,7 +160,7 @@ apply_full (HnPeerTable *self, HnNetmap *netmap)
 }
 
 void
-hn_peer_table_apply (HnPeerTable *self, HnNetmap *netmap, const HnNetmapChange *change)
+hn_peer_list_apply (HnPeerList *self, HnNetmap *netmap, const HnNetmapChange *change)
 {
   if (change->full)
     {
@@ -184,7 +184,7 @@ hn_peer_table_apply (HnPeerTable *self, HnNetmap *netmap, const HnNetmapChange *
 }
 
 void
-hn_peer_table_clear (HnPeerTable *self)
+hn_peer_list_clear (HnPeerList *self)
 {
   GHashTableIter iter;
   gpointer key;
@@ -197,7 +197,7 @@ hn_peer_table_clear (HnPeerTable *self)
 }
 
 gboolean
-hn_peer_table_set_path (HnPeerTable *self, const HnNodePublic *key, HnPathKind path, int relay)
+hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, HnPathKind path, int relay)
 {
   HnPeerEntry *entry = g_hash_table_lookup (self->by_key, key);
 
@@ -210,7 +210,7 @@ hn_peer_table_set_path (HnPeerTable *self, const HnNodePublic *key, HnPathKind p
 }
 
 void
-hn_peer_table_clear_paths (HnPeerTable *self)
+hn_peer_list_clear_paths (HnPeerList *self)
 {
   GHashTableIter iter;
   gpointer value;
@@ -229,14 +229,14 @@ hn_peer_table_clear_paths (HnPeerTable *self)
 }
 
 void
-hn_peer_table_touch (HnPeerTable *self, const char *stable_id)
+hn_peer_list_touch (HnPeerList *self, const char *stable_id)
 {
   if (g_hash_table_contains (self->by_stable_id, stable_id))
     note_change (self, stable_id, FALSE);
 }
 
 void
-hn_peer_table_touch_all (HnPeerTable *self)
+hn_peer_list_touch_all (HnPeerList *self)
 {
   GHashTableIter iter;
   gpointer key;
@@ -247,7 +247,7 @@ hn_peer_table_touch_all (HnPeerTable *self)
 }
 
 guint
-hn_peer_table_get_size (HnPeerTable *self)
+hn_peer_list_get_size (HnPeerList *self)
 {
   return g_hash_table_size (self->by_stable_id);
 }
@@ -263,7 +263,7 @@ compare_entries (gconstpointer a, gconstpointer b)
 }
 
 GPtrArray *
-hn_peer_table_get_sorted (HnPeerTable *self)
+hn_peer_list_get_sorted (HnPeerList *self)
 {
   GHashTableIter iter;
   gpointer value;
@@ -279,7 +279,7 @@ hn_peer_table_get_sorted (HnPeerTable *self)
 }
 
 HnPeerEntry *
-hn_peer_table_get_by_stable_id (HnPeerTable *self, const char *stable_id)
+hn_peer_list_get_by_stable_id (HnPeerList *self, const char *stable_id)
 {
   return g_hash_table_lookup (self->by_stable_id, stable_id);
 }
@@ -294,7 +294,7 @@ has_address (const HnNodeFields *fields, const HnIp *ip)
 }
 
 HnPeerEntry *
-hn_peer_table_find (HnPeerTable *self, const char *target, GError **error)
+hn_peer_list_find (HnPeerList *self, const char *target, GError **error)
 {
   HnPeerEntry *entry = g_hash_table_lookup (self->by_stable_id, target);
   HnPeerEntry *short_match = NULL;
@@ -360,7 +360,7 @@ hn_peer_table_find (HnPeerTable *self, const char *target, GError **error)
 }
 
 gboolean
-hn_peer_table_has_changes (HnPeerTable *self)
+hn_peer_list_has_changes (HnPeerList *self)
 {
   return self->overflow || g_hash_table_size (self->changed) > 0
          || g_hash_table_size (self->removed) > 0;
@@ -383,7 +383,7 @@ take_set (GHashTable *set)
 }
 
 guint64
-hn_peer_table_take_changes (HnPeerTable *self, GPtrArray **changed, GPtrArray **removed)
+hn_peer_list_take_changes (HnPeerList *self, GPtrArray **changed, GPtrArray **removed)
 {
   *changed = take_set (self->changed);
   *removed = take_set (self->removed);
@@ -392,7 +392,7 @@ hn_peer_table_take_changes (HnPeerTable *self, GPtrArray **changed, GPtrArray **
 }
 
 guint64
-hn_peer_table_get_generation (HnPeerTable *self)
+hn_peer_list_get_generation (HnPeerList *self)
 {
   return self->generation;
 }
