@@ -12,7 +12,7 @@
 /* For the whole way to ServerInfo. */
 #define HN_DERP_CONNECT_US (10 * G_USEC_PER_SEC)
 /* For one node while there are others to try. */
-#define HN_DERP_NODE_US (3 * G_USEC_PER_SEC)
+#define HN_DERP_NODE_US (4 * G_USEC_PER_SEC)
 
 typedef struct _HnDerpClient HnDerpClient;
 

@@ -27,7 +27,7 @@ typedef struct
   HnBackoff backoff;
   gint64 connected_us; /* 0: not since the client was made */
   gint64 used_us;      /* last send */
-  gboolean unhealthy;  /* the relay's last Health frame held a text */
+  char *health;        /* the relay's last Health text; NULL: it is well */
 } Region;
 
 struct _HnDerpPool
@@ -78,6 +78,7 @@ region_free (gpointer data)
   Region *region = data;
 
   g_clear_pointer (&region->client, hn_derp_client_free);
+  g_free (region->health);
   g_free (region);
 }
 
@@ -126,20 +127,30 @@ update_idle_timer (HnDerpPool *self)
     }
 }
 
+/* What a connection that is gone said no longer holds: "" says so, NULL when it had said nothing. */
+static const char *
+clear_health (Region *region)
+{
+  const char *health = region->health != NULL ? "" : NULL;
+
+  g_clear_pointer (&region->health, g_free);
+  return health;
+}
+
 static void
 close_region (HnDerpPool *self, int id)
 {
   Region *region = find_region (self, id);
-  gboolean unhealthy;
+  const char *health;
 
   if (region == NULL)
     return;
 
-  unhealthy = region->unhealthy;
+  health = clear_health (region);
   g_hash_table_remove (self->regions, GINT_TO_POINTER (id));
   hn_derp_routes_remove_region (self->routes, id);
   update_idle_timer (self);
-  report (self, id, HN_DERP_CLOSED, unhealthy ? "" : NULL, NULL);
+  report (self, id, HN_DERP_CLOSED, health, NULL);
 }
 
 static void
@@ -176,12 +187,13 @@ static void
 on_client_health (gpointer user, const char *text)
 {
   Region *region = user;
-  gboolean unhealthy = *text != '\0';
 
-  if (!unhealthy && !region->unhealthy)
+  /* Relays repeat themselves. */
+  if (g_strcmp0 (text, region->health != NULL ? region->health : "") == 0)
     return;
 
-  region->unhealthy = unhealthy;
+  g_free (region->health);
+  region->health = *text != '\0' ? g_strdup (text) : NULL;
   report (region->pool, region->id, HN_DERP_CONNECTED, text, NULL);
 }
 
@@ -260,7 +272,7 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
   HnDerpPool *self = region->pool;
   gint64 now_us = hn_clock_now_us ();
   int id = region->id;
-  const char *health = region->unhealthy ? "" : NULL;
+  const char *health = clear_health (region);
   gint64 delay_us;
 
   /* Once for each loss, not for each further try. */
@@ -268,7 +280,6 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
     g_message ("relay region %d: %s", id, error->message);
   else
     g_debug ("relay region %d: %s", id, error->message);
-  region->unhealthy = FALSE;
   if (region->connected_us != 0 && now_us - region->connected_us >= PROVEN_US)
     hn_backoff_reset (&region->backoff);
   if (refused)
@@ -339,8 +350,7 @@ hn_derp_pool_set_private_key (HnDerpPool *self, const HnNodePrivate *key)
           continue;
         }
 
-      health = region->unhealthy ? "" : NULL;
-      region->unhealthy = FALSE;
+      health = clear_health (region);
       hn_backoff_reset (&region->backoff);
       hn_derp_routes_remove_region (self->routes, id);
       g_clear_pointer (&region->client, hn_derp_client_free);

@@ -19,7 +19,7 @@ struct _HnDerpSession
   HnDerpSessionState state;
   gboolean stopped;
   gboolean preferred;
-  HnNodePrivate key;
+  HnNodePrivate key; /* wiped once the login was built */
   guint8 shared[32]; /* wiped once ServerInfo was read */
 
   guint8 *buffer; /* owned; BUFFER_SIZE and HN_DERP_ROOM */
@@ -109,6 +109,7 @@ on_server_key (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GEr
     }
 
   hn_node_private_get_public (&self->key, &client);
+  hn_node_private_clear (&self->key);
   hn_random_bytes (nonce, sizeof nonce);
   hn_derp_build_client_info (login, &client, self->shared, nonce);
   hn_derp_queue_add_control (self->queue, login, sizeof login, 0);

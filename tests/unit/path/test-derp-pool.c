@@ -322,6 +322,37 @@ test_key_change (Fixture *f, gconstpointer data)
   hn_node_private_get_public (&f->key, &expected);
   g_assert_cmpuint (fake_relay_get_logins (f->relay, &last), ==, 4);
   g_assert_true (hn_node_public_equal (&last, &expected));
+
+  /* No key, no connection. */
+  hn_node_private_clear (&f->key);
+  hn_derp_pool_set_private_key (f->pool, &f->key);
+  g_assert_cmpuint (f->counts[HN_DERP_CLOSED], ==, 2);
+  g_assert_cmpint (send_text (f, 1, "x"), ==, 0);
+}
+
+/* Two tailnets with one relay, and one dialer. */
+static void
+test_two_pools (Fixture *f, gconstpointer data)
+{
+  Fixture other = { .peer = f->peer };
+  g_autoptr (HnDerpMap) map = make_map (f, 1, "a");
+
+  hn_node_private_generate (&other.key);
+  other.pool = hn_derp_pool_new (f->dialer, f->url, &ops, &other);
+  hn_derp_pool_set_map (other.pool, map);
+  hn_derp_pool_set_private_key (other.pool, &other.key);
+  connect_home (f);
+  connect_home (&other);
+  send_text (f, 1, "mine");
+  send_text (&other, 1, "theirs");
+  WAIT_FOR (f->packets == 1 && other.packets == 1);
+  g_assert_cmpstr (f->text, ==, "mine");
+  g_assert_cmpstr (other.text, ==, "theirs");
+  g_assert_cmpuint (fake_relay_count (f->relay, 1), ==, 2);
+  g_clear_pointer (&other.pool, hn_derp_pool_free);
+  send_text (f, 1, "still");
+  WAIT_FOR (f->packets == 2);
+  g_free (other.text);
 }
 
 static void
@@ -579,6 +610,7 @@ main (int argc, char **argv)
   ADD ("no-page", 0, test_no_page);
   ADD ("reconnect", 0, test_reconnect);
   ADD ("key-change", 0, test_key_change);
+  ADD ("two-pools", 0, test_two_pools);
   ADD ("home-change", 0, test_home_change);
   ADD ("lazy", 0, test_lazy);
   ADD ("reverse-route", 0, test_reverse_route);
