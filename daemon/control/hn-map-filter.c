@@ -142,7 +142,10 @@ read_destination (HnMapParser *self, HnJsonReader *reader, Draft *draft)
         else if (strcmp (name, "Ports") == 0)
           ok = read_ports (reader, &to);
         else if (strcmp (name, "Bits") == 0)
-          odd = !hn_map_read_null (reader) || odd;
+          {
+            odd = hn_json_reader_peek (reader) != HN_JSON_NULL || odd;
+            hn_json_reader_skip (reader);
+          }
         else
           hn_json_reader_skip (reader);
       }
