@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Registration: with the stored key at start and as a check, logins by pre-auth key or URL, the wait
- * for a URL's approval, and logout. What follows from an answer is hn-control-policy.c's to say.
+ * for a URL's approval, and logout. What follows from an answer is hn-control-policy.c's to say; who
+ * asks for a login is hn-control-login.c's concern.
  */
 #include "control/hn-control-client-private.h"
 
@@ -20,61 +21,6 @@
 /* A login that waits for its caller is tried again once, when a connection that stood for long
  * turns out to be dead. */
 #define LOGIN_ATTEMPTS 2
-#define CHECK_MIN_INTERVAL_US (60 * G_USEC_PER_SEC)
-
-/* ---- the caller that waits ---- */
-
-typedef struct
-{
-  GTask *task;
-  GError *error; /* NULL: success */
-} Completion;
-
-static gboolean
-on_complete (gpointer data)
-{
-  Completion *completion = data;
-
-  if (completion->error != NULL)
-    g_task_return_error (completion->task, g_steal_pointer (&completion->error));
-  else
-    g_task_return_boolean (completion->task, TRUE);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-completion_free (gpointer data)
-{
-  Completion *completion = data;
-
-  g_clear_error (&completion->error);
-  g_object_unref (completion->task);
-  g_free (completion);
-}
-
-/* Never from inside a call of the owner: GTask by itself might do that. */
-static void
-complete (HnControlClient *self, GTask *task, const GError *error)
-{
-  g_autoptr (GSource) source = g_idle_source_new ();
-  Completion *completion = g_new0 (Completion, 1);
-
-  completion->task = task;
-  completion->error = error != NULL ? g_error_copy (error) : NULL;
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, on_complete, completion, completion_free);
-  g_source_attach (source, self->context);
-}
-
-static void
-finish_task (HnControlClient *self, const GError *error)
-{
-  HnControlAuth *auth = &self->auth;
-
-  hn_control_client_clear_source (&auth->task_source);
-  if (auth->task != NULL)
-    complete (self, g_steal_pointer (&auth->task), error);
-}
 
 /* ---- the operation ---- */
 
@@ -125,12 +71,12 @@ hn_control_auth_cancel (HnControlClient *self, const GError *error)
 {
   if (!self->auth.active)
     return;
-  finish_task (self, error);
+  hn_control_auth_finish_task (self, error);
   clear (self);
 }
 
-static void
-begin (HnControlClient *self, HnRegisterKind kind)
+void
+hn_control_auth_begin (HnControlClient *self, HnRegisterKind kind)
 {
   HnControlAuth *auth = &self->auth;
 
@@ -154,8 +100,7 @@ hn_control_auth_begin_stored (HnControlClient *self, gboolean gates_map)
     }
   auth->key = self->node_key;
   auth->gates_map = gates_map;
-  self->map.last_check_us = hn_clock_now_us ();
-  begin (self, HN_REGISTER_STORED);
+  hn_control_auth_begin (self, HN_REGISTER_STORED);
 }
 
 gboolean
@@ -209,8 +154,8 @@ wipe_key (HnControlClient *self)
     self->events.node_key_changed (self->user, &zero);
 }
 
-static void
-logged_out (HnControlClient *self, const GError *error)
+void
+hn_control_auth_logged_out (HnControlClient *self, const GError *error)
 {
   guint serial;
 
@@ -219,7 +164,7 @@ logged_out (HnControlClient *self, const GError *error)
   wipe_key (self);
   if (serial != self->auth.serial)
     return; /* the owner stopped us meanwhile, and its caller was told */
-  finish_task (self, error);
+  hn_control_auth_finish_task (self, error);
   clear (self);
   hn_control_client_queue_pump (self);
   hn_control_client_queue_notify (self);
@@ -240,17 +185,19 @@ enrolled (HnControlClient *self)
       hn_control_client_clear_source (&self->map.retry);
       hn_backoff_reset (&self->map.backoff);
     }
+  if (auth->kind != HN_REGISTER_STORED)
+    /* Also with the same key: it may stand for another node now, and a server may keep the stream of
+     * the old one open. */
+    hn_control_map_restart (self);
   if (new_key)
     {
-      hn_control_map_stop (self);
-      hn_control_update_stop (self);
       hn_control_client_set_node_key (self, &auth->key);
       if (self->events.node_key_changed != NULL)
         self->events.node_key_changed (self->user, &self->node_key);
       if (serial != auth->serial)
         return;
     }
-  finish_task (self, NULL);
+  hn_control_auth_finish_task (self, NULL);
   clear (self);
   hn_control_client_queue_pump (self);
   hn_control_client_queue_notify (self);
@@ -264,10 +211,10 @@ refused (HnControlClient *self, const GError *error)
 
   if (auth->kind == HN_REGISTER_LOGOUT)
     {
-      logged_out (self, error);
+      hn_control_auth_logged_out (self, error);
       return;
     }
-  finish_task (self, error);
+  hn_control_auth_finish_task (self, error);
   clear (self);
   /* With a key that still works, only the wish failed. */
   if (!self->map.mapped)
@@ -301,11 +248,13 @@ url_came (HnControlClient *self, HnSecretText *url)
   HnControlAuth *auth = &self->auth;
 
   set_url (self, url);
+  if (!self->map.mapped)
+    hn_control_client_take_error (self, NULL);
   auth->kind = HN_REGISTER_FOLLOWUP;
   /* The key has had its say. */
   g_clear_pointer (&auth->auth_key, hn_secret_text_unref);
   auth->backoff = (HnBackoff) HN_BACKOFF_INIT (auth->backoff.unit_us, FOLLOWUP_BACKOFF_CAP_US);
-  finish_task (self, NULL);
+  hn_control_auth_finish_task (self, NULL);
   hn_control_client_queue_pump (self);
 }
 
@@ -347,7 +296,7 @@ act (HnControlClient *self, const HnRegisterFacts *facts)
     {
     case HN_REGISTER_DONE:
       if (auth->kind == HN_REGISTER_LOGOUT)
-        logged_out (self, NULL);
+        hn_control_auth_logged_out (self, NULL);
       else
         enrolled (self);
       return;
@@ -369,7 +318,11 @@ act (HnControlClient *self, const HnRegisterFacts *facts)
       return;
     case HN_REGISTER_NEEDS_LOGIN:
       clear (self);
-      hn_control_client_end_login (self, g_steal_pointer (&error));
+      if (g_error_matches (error, HN_ERROR, HN_ERROR_NODE_UNKNOWN)
+          && hn_control_map_doubt (self, error))
+        error = NULL;
+      else
+        hn_control_client_end_login (self, g_steal_pointer (&error));
       return;
     case HN_REGISTER_REFUSED:
       refused (self, error);
@@ -471,131 +424,9 @@ hn_control_auth_unreachable (HnControlClient *self, const GError *error)
     refused (self, error);
 }
 
-/* ---- the public face ---- */
-
-static gboolean
-on_cancelled (GCancellable *cancellable, gpointer data)
-{
-  HnControlClient *self = data;
-  g_autoptr (GError) error
-      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The request was cancelled");
-
-  /* A logout that was asked for is carried through; nobody waits for it any more. */
-  if (self->auth.kind == HN_REGISTER_LOGOUT)
-    finish_task (self, error);
-  else
-    hn_control_auth_cancel (self, error);
-  hn_control_client_queue_pump (self);
-  return G_SOURCE_REMOVE;
-}
-
-/* Makes room for a new intent of the user. */
-static void
-replace (HnControlClient *self, GTask *task, GCancellable *cancellable)
-{
-  HnControlAuth *auth = &self->auth;
-  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                                  "Another login or logout was asked for");
-
-  hn_control_auth_cancel (self, error);
-  auth->task = task;
-  if (cancellable != NULL)
-    {
-      auth->task_source = g_cancellable_source_new (cancellable);
-      g_source_set_callback (auth->task_source, G_SOURCE_FUNC (on_cancelled), self, NULL);
-      g_source_attach (auth->task_source, self->context);
-    }
-  /* Whoever asks does not want to wait for a back-off that runs. */
-  hn_control_client_clear_source (&self->connect_retry);
-}
-
-void
-hn_control_client_login_async (HnControlClient *self, HnSecretText *auth_key,
-                               gboolean accept_server_key, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer user_data)
-{
-  HnControlAuth *auth = &self->auth;
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
-
-  g_task_set_source_tag (task, hn_control_client_login_async);
-  replace (self, task, cancellable);
-  self->accept_server_key = accept_server_key;
-  if (hn_node_private_is_zero (&self->node_key))
-    {
-      hn_node_private_generate (&auth->key);
-      auth->regenerated = TRUE;
-    }
-  else
-    auth->key = self->node_key;
-  if (auth_key != NULL)
-    auth->auth_key = hn_secret_text_ref (auth_key);
-  begin (self, auth_key != NULL ? HN_REGISTER_AUTH_KEY : HN_REGISTER_INTERACTIVE);
-  if (!self->network)
-    {
-      g_autoptr (GError) error
-          = g_error_new_literal (HN_ERROR, HN_ERROR_UNREACHABLE, "There is no network");
-
-      hn_control_auth_unreachable (self, error);
-    }
-}
-
-gboolean
-hn_control_client_login_finish (HnControlClient *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-static gboolean
-on_logout_unreachable (gpointer data)
-{
-  HnControlClient *self = data;
-  g_autoptr (GError) error = g_error_new_literal (
-      HN_ERROR, HN_ERROR_UNREACHABLE, "There is no network: the server still knows this computer");
-
-  g_clear_pointer (&self->auth.retry, g_source_unref);
-  logged_out (self, error);
-  return G_SOURCE_REMOVE;
-}
-
-void
-hn_control_client_logout_async (HnControlClient *self, GCancellable *cancellable,
-                                GAsyncReadyCallback callback, gpointer user_data)
-{
-  HnControlAuth *auth = &self->auth;
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
-
-  g_task_set_source_tag (task, hn_control_client_logout_async);
-  replace (self, task, cancellable);
-  if (hn_node_private_is_zero (&self->node_key))
-    {
-      finish_task (self, NULL);
-      return;
-    }
-  /* The map of a node that is logged out goes on, and says that it expired: nothing for us. */
-  self->map.mapped = FALSE;
-  hn_control_map_stop (self);
-  hn_control_update_stop (self);
-  auth->key = self->node_key;
-  begin (self, HN_REGISTER_LOGOUT);
-  if (!self->network)
-    hn_control_client_set_timer (self, &auth->retry, 0, on_logout_unreachable);
-}
-
-gboolean
-hn_control_client_logout_finish (HnControlClient *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 void
 hn_control_client_check_registration (HnControlClient *self)
 {
-  gint64 now = hn_clock_now_us ();
-
-  if (!self->started || self->needs_login || hn_node_private_is_zero (&self->node_key)
-      || (self->map.last_check_us != 0 && now - self->map.last_check_us < CHECK_MIN_INTERVAL_US))
-    return;
-  hn_control_auth_begin_stored (self, FALSE);
+  if (self->started && !self->needs_login && !hn_node_private_is_zero (&self->node_key))
+    hn_control_map_check_soon (self);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of the control client, shared by its files: the connection and the phase
- * (hn-control-client.c), registration (hn-control-auth.c), the map stream (hn-control-map.c), lite
+ * (hn-control-client.c), registration (hn-control-auth.c, hn-control-login.c), the map stream (hn-control-map.c), lite
  * updates (hn-control-update.c) and the server's pings (hn-control-ping.c). Each part says what it
  * wants; hn_control_client_queue_pump() has the rest done in the next turn of the main loop.
  */
@@ -49,7 +49,9 @@ typedef struct
   gint64 last_frame_us;
   gint64 check_at_us;
   gint64 restart_at_us;
-  gint64 last_check_us; /* 0: never */
+  gint64 last_check_us; /* asked for by hn_control_map_check_soon(); 0: never */
+  GError *doubt;        /* owned, nullable: ends the login unless the stream knows better */
+  GSource *doubt_timer;
   char *last_ping_url;
 } HnControlMap;
 
@@ -143,6 +145,7 @@ void hn_control_headers_init (HnControlHeaders *self, const HnNodePublic *old_ke
 char *hn_control_body_text (const void *data, gsize len);
 
 /* hn-control-auth.c */
+void hn_control_auth_begin (HnControlClient *self, HnRegisterKind kind);
 void hn_control_auth_begin_stored (HnControlClient *self, gboolean gates_map);
 void hn_control_auth_cancel (HnControlClient *self, const GError *error);
 /* Whether it has something to send, and needs a connection for that. */
@@ -153,12 +156,32 @@ void hn_control_auth_forget_request (HnControlClient *self);
 /* A connection could not be made: ends what a caller waits for. */
 void hn_control_auth_unreachable (HnControlClient *self, const GError *error);
 gboolean hn_control_auth_is_login (HnControlClient *self);
+/* Wipes the key. @error: (nullable): what the server did not take or could not be told */
+void hn_control_auth_logged_out (HnControlClient *self, const GError *error);
+
+/* hn-control-login.c */
+/* Tells the caller that waits, if one does. @error: NULL for success */
+void hn_control_auth_finish_task (HnControlClient *self, const GError *error);
 
 /* hn-control-map.c */
 gboolean hn_control_map_wants (HnControlClient *self);
 void hn_control_map_send (HnControlClient *self);
 /* Ends the stream; with it everything that only made sense beside it. */
 void hn_control_map_stop (HnControlClient *self);
+/* A new stream in place of the one that is there. */
+void hn_control_map_restart (HnControlClient *self);
+/* Registers with the stored key soon, at most once a minute. */
+void hn_control_map_check_soon (HnControlClient *self);
+/*
+ * hn_control_map_doubt:
+ * @error: (transfer full): why the stored key seems to be of no use
+ *
+ * A server before 0.25 answers a registration alike for a deleted node and an expired one, but its
+ * map tells. Waits for that a moment, if a stream has just been asked for.
+ *
+ * Returns: whether it waits and took @error; if not, @error is still the caller's
+ */
+gboolean hn_control_map_doubt (HnControlClient *self, GError *error);
 gboolean hn_control_map_is_up (HnControlClient *self);
 gboolean hn_control_map_is_first_done (HnControlClient *self);
 

@@ -24,6 +24,8 @@
  */
 #define CHECK_US (15 * 60 * (gint64) G_USEC_PER_SEC)
 #define RESTART_US (60 * 60 * (gint64) G_USEC_PER_SEC)
+#define CHECK_MIN_US (60 * (gint64) G_USEC_PER_SEC)
+#define DOUBT_US (1500 * 1000)
 #define SLEEP_MAX_S 300
 #define ERROR_TEXT_MAX 1024
 
@@ -79,6 +81,8 @@ hn_control_map_stop (HnControlClient *self)
   drop_stream (self);
   self->map.planned = FALSE;
   hn_control_client_clear_source (&self->map.watchdog);
+  hn_control_client_clear_source (&self->map.doubt_timer);
+  g_clear_error (&self->map.doubt);
   if (was_up)
     hn_control_client_queue_notify (self);
 }
@@ -111,6 +115,11 @@ on_retry (gpointer data)
 static void
 failed (HnControlClient *self, const GError *error)
 {
+  if (self->map.doubt != NULL)
+    {
+      hn_control_client_end_login (self, g_steal_pointer (&self->map.doubt));
+      return;
+    }
   drop_stream (self);
   self->map.planned = FALSE;
   hn_control_client_clear_source (&self->map.watchdog);
@@ -123,12 +132,42 @@ failed (HnControlClient *self, const GError *error)
 static void
 restart (HnControlClient *self, gint64 delay_us)
 {
+  hn_control_client_clear_source (&self->map.doubt_timer);
+  g_clear_error (&self->map.doubt);
   self->map.planned = hn_control_map_is_up (self);
   drop_stream (self);
   hn_control_client_clear_source (&self->map.watchdog);
   if (delay_us > 0)
     hn_control_client_set_timer (self, &self->map.retry, delay_us, on_retry);
   hn_control_client_queue_pump (self);
+}
+
+void
+hn_control_map_restart (HnControlClient *self)
+{
+  restart (self, 0);
+}
+
+static gboolean
+on_doubt_timeout (gpointer data)
+{
+  HnControlClient *self = data;
+
+  g_clear_pointer (&self->map.doubt_timer, g_source_unref);
+  if (self->map.doubt != NULL)
+    hn_control_client_end_login (self, g_steal_pointer (&self->map.doubt));
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+hn_control_map_doubt (HnControlClient *self, GError *error)
+{
+  if (self->map.stream == NULL || self->map.stream->first_done)
+    return FALSE;
+  g_clear_error (&self->map.doubt);
+  self->map.doubt = error;
+  hn_control_client_set_timer (self, &self->map.doubt_timer, DOUBT_US, on_doubt_timeout);
+  return TRUE;
 }
 
 /* ---- the one timer ---- */
@@ -171,6 +210,7 @@ on_watchdog (gpointer data)
   if (now >= self->map.check_at_us)
     {
       self->map.check_at_us = now + CHECK_US;
+      self->map.last_check_us = now;
       hn_control_auth_begin_stored (self, FALSE);
     }
   arm_watchdog (self);
@@ -191,6 +231,24 @@ arm_watchdog (HnControlClient *self)
                                MAX (due - hn_clock_now_us (), 0) + G_USEC_PER_SEC / 2, on_watchdog);
 }
 
+void
+hn_control_map_check_soon (HnControlClient *self)
+{
+  HnControlMap *map = &self->map;
+  gint64 now = hn_clock_now_us ();
+
+  if (map->last_check_us == 0 || now - map->last_check_us >= CHECK_MIN_US)
+    {
+      map->last_check_us = now;
+      hn_control_auth_begin_stored (self, FALSE);
+    }
+  else if (map->stream != NULL)
+    {
+      map->check_at_us = MIN (map->check_at_us, map->last_check_us + CHECK_MIN_US);
+      arm_watchdog (self);
+    }
+}
+
 /* ---- what comes ---- */
 
 /* TRUE while the stream is still ours: the owner may have ended it in its callback. */
@@ -200,8 +258,17 @@ merge (HnControlStream *stream, HnMapUpdate *update)
   HnControlClient *self = stream->client;
   gint64 wall = hn_clock_wall_us () / G_USEC_PER_SEC;
   g_autoptr (HnNetmapChange) change = hn_netmap_apply (stream->netmap, update, wall);
-  HnNode *node;
+  HnNode *node = hn_netmap_get_self (stream->netmap);
 
+  if (self->map.doubt != NULL && node != NULL)
+    {
+      if (!hn_node_get (node)->expired)
+        {
+          hn_control_client_end_login (self, g_steal_pointer (&self->map.doubt));
+          return FALSE;
+        }
+      g_clear_error (&self->map.doubt);
+    }
   if (!stream->first_done)
     {
       stream->first_done = TRUE;
