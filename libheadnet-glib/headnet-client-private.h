@@ -69,7 +69,8 @@ GVariant *headnet_client_get_manager_property (HeadnetClient *self, const char *
  * @start: whether the service may be started for this call
  * @timeout_ms: -1 for the usual one
  *
- * Errors are of HEADNET_ERROR, their messages without the bus's decoration.
+ * Errors are of HEADNET_ERROR, their messages without the bus's decoration. Signals that came before
+ * the reply are dispatched before this returns, so the cached properties are as new as the reply.
  *
  * Returns: (transfer full): the reply's tuple
  */

@@ -353,6 +353,10 @@ headnet_client_call_sync (HeadnetClient *self, const char *path, const char *met
                                        cancellable, &local);
   if (reply == NULL)
     propagate (error, local);
+  /* the signals that came before the reply wait in the main context: whoever reads a property now
+   * shall see what the call changed */
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
   return reply;
 }
 

@@ -12,6 +12,7 @@ on_login_done (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean ok = hn_control_client_login_finish (HN_CONTROL_CLIENT (source), result, &error);
 
   hn_tailnet_set_busy (self, FALSE);
+  hn_tailnet_publish (self);
   if (ok)
     g_task_return_boolean (task, TRUE);
   else

@@ -79,6 +79,9 @@ void hn_tailnet_routes_lost (HnTailnet *self, int table);
 
 /* Runs the derive functions in the next main loop turn. */
 void hn_tailnet_queue_reconcile (HnTailnet *self);
+/* Derives the status now and emits status-changed if it differs: whoever gets an answer to a call
+ * must find what the call did in the properties. */
+void hn_tailnet_publish (HnTailnet *self);
 /* Emits peers-changed soon, once for a burst. */
 void hn_tailnet_queue_peers_changed (HnTailnet *self);
 void hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input);

@@ -208,8 +208,8 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
   input->netmap = hn_control_client_get_netmap (self->control);
 }
 
-static void
-publish (HnTailnet *self)
+void
+hn_tailnet_publish (HnTailnet *self)
 {
   HnDeriveInput input;
   HnStatus *status;
@@ -278,7 +278,7 @@ on_reconcile (gpointer user_data)
       hn_peer_list_clear (self->peers);
       hn_tailnet_queue_peers_changed (self);
     }
-  publish (self);
+  hn_tailnet_publish (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -470,6 +470,7 @@ hn_tailnet_connect (HnTailnet *self, gboolean network_manager, GError **error)
       hn_tailnet_device_refresh (self);
     }
   hn_tailnet_queue_reconcile (self);
+  hn_tailnet_publish (self);
   return TRUE;
 }
 
@@ -487,7 +488,7 @@ take_down (HnTailnet *self)
   hn_peer_list_clear (self->peers);
   if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
-  publish (self);
+  hn_tailnet_publish (self);
   if (had_device)
     g_signal_emit (self, signals[NETWORK_CONFIG_CHANGED], 0);
 }
