@@ -21,6 +21,17 @@ G_DEFINE_FINAL_TYPE (HnGate, hn_gate, G_TYPE_OBJECT)
 
 static guint activity_signal;
 
+static GQuark guarded_quark; /* type data: a Guarded */
+static GQuark gate_quark;    /* skeleton data: its HnGate */
+
+/* What a guarded class has; there for as long as the program runs, as classes are. */
+typedef struct
+{
+  GDBusInterfaceVTable *(*get_generated_vtable) (GDBusInterfaceSkeleton *skeleton);
+  GDBusInterfaceVTable vtable;           /* the generated one with our method_call */
+  GDBusInterfaceMethodCallFunc dispatch; /* the generated one; NULL until first used */
+} Guarded;
+
 /* One call; lives as data of its invocation, so it ends when that was answered or dropped. */
 typedef struct
 {
@@ -61,6 +72,7 @@ hn_gate_class_init (HnGateClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  gate_quark = g_quark_from_static_string ("hn-gate");
   object_class->dispose = hn_gate_dispose;
   object_class->finalize = hn_gate_finalize;
   activity_signal = g_signal_new ("activity", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
@@ -133,6 +145,20 @@ call_began (HnGate *self, GDBusMethodInvocation *invocation, const char *sender)
   note_activity (self);
 }
 
+/* Hands a call to the generated dispatcher, which takes the reference. */
+static void
+dispatch (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation)
+{
+  const Guarded *guarded = g_type_get_qdata (G_OBJECT_TYPE (skeleton), guarded_quark);
+
+  guarded->dispatch (g_dbus_method_invocation_get_connection (invocation),
+                     g_dbus_method_invocation_get_sender (invocation),
+                     g_dbus_method_invocation_get_object_path (invocation),
+                     g_dbus_method_invocation_get_interface_name (invocation),
+                     g_dbus_method_invocation_get_method_name (invocation),
+                     g_dbus_method_invocation_get_parameters (invocation), invocation, skeleton);
+}
+
 static void
 on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -140,7 +166,6 @@ on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
   GDBusMethodInvocation *invocation = check->invocation;
   g_autoptr (GDBusInterfaceSkeleton) skeleton = check->skeleton;
   g_autoptr (GError) error = NULL;
-  GDBusInterfaceVTable *vtable;
 
   g_free (check);
   if (!hn_authority_check_finish (HN_AUTHORITY (source), result, &error))
@@ -155,30 +180,42 @@ on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
       hn_bus_return_error (invocation, error);
       return;
     }
-
-  vtable = g_dbus_interface_skeleton_get_vtable (skeleton);
-  vtable->method_call (g_dbus_method_invocation_get_connection (invocation),
-                       g_dbus_method_invocation_get_sender (invocation),
-                       g_dbus_method_invocation_get_object_path (invocation),
-                       g_dbus_method_invocation_get_interface_name (invocation),
-                       g_dbus_method_invocation_get_method_name (invocation),
-                       g_dbus_method_invocation_get_parameters (invocation), invocation, skeleton);
+  dispatch (skeleton, invocation);
 }
 
-/* Returns TRUE when the call may go on at once; else the call is ours to answer. */
-static gboolean
-on_authorize_method (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation,
-                     gpointer user_data)
+static void
+start_check (HnGate *self, GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation,
+             HnRight right)
 {
-  HnGate *self = HN_GATE (user_data);
-  const char *sender = g_dbus_method_invocation_get_sender (invocation);
-  g_autoptr (GError) error = NULL;
-  GDBusMessageFlags flags;
-  HnRight right;
-  Check *check;
+  GDBusMessageFlags flags
+      = g_dbus_message_get_flags (g_dbus_method_invocation_get_message (invocation));
+  Check *check = g_new0 (Check, 1);
 
-  if (sender == NULL)
-    sender = "";
+  check->skeleton = g_object_ref (skeleton);
+  check->invocation = invocation;
+  hn_authority_check_async (self->authority, g_dbus_method_invocation_get_sender (invocation),
+                            right,
+                            (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0,
+                            self->cancellable, on_checked, check);
+}
+
+static void
+guarded_method_call (GDBusConnection *connection, const char *sender, const char *object_path,
+                     const char *interface_name, const char *method_name, GVariant *parameters,
+                     GDBusMethodInvocation *invocation, gpointer user_data)
+{
+  GDBusInterfaceSkeleton *skeleton = G_DBUS_INTERFACE_SKELETON (user_data);
+  HnGate *self = g_object_get_qdata (G_OBJECT (skeleton), gate_quark);
+  g_autoptr (GError) error = NULL;
+  HnRight right;
+
+  if (self == NULL || sender == NULL)
+    {
+      g_set_error_literal (&error, HN_ERROR, HN_ERROR_NOT_AUTHORIZED,
+                           "The bus does not say who you are");
+      hn_bus_return_error (invocation, error);
+      return;
+    }
   if (get_pending_of (self, sender) >= HN_GATE_MAX_PENDING)
     {
       self->calls++;
@@ -187,44 +224,47 @@ on_authorize_method (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *in
                    "You have %d calls under way already; wait for their answers",
                    HN_GATE_MAX_PENDING);
       hn_bus_return_error (invocation, error);
-      return FALSE;
+      return;
     }
 
   call_began (self, invocation, sender);
-  if (!hn_permissions_get_right (g_dbus_method_invocation_get_interface_name (invocation),
-                                 g_dbus_method_invocation_get_method_name (invocation),
-                                 g_dbus_method_invocation_get_parameters (invocation), &right,
-                                 &error))
-    {
-      hn_bus_return_error (invocation, error);
-      return FALSE;
-    }
-  if (right == HN_RIGHT_OPEN)
-    return TRUE;
-
-  check = g_new0 (Check, 1);
-  check->skeleton = g_object_ref (skeleton);
-  check->invocation = invocation;
-  flags = g_dbus_message_get_flags (g_dbus_method_invocation_get_message (invocation));
-  hn_authority_check_async (self->authority, g_dbus_method_invocation_get_sender (invocation),
-                            right,
-                            (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0,
-                            self->cancellable, on_checked, check);
-  return FALSE;
+  if (!hn_permissions_get_right (interface_name, method_name, parameters, &right, &error))
+    hn_bus_return_error (invocation, error);
+  else if (right == HN_RIGHT_OPEN)
+    dispatch (skeleton, invocation);
+  else
+    start_check (self, skeleton, invocation, right);
 }
 
-static void
-unref_gate (gpointer data, GClosure *closure)
+static GDBusInterfaceVTable *
+get_guarded_vtable (GDBusInterfaceSkeleton *skeleton)
 {
-  g_object_unref (data);
+  Guarded *guarded = g_type_get_qdata (G_OBJECT_TYPE (skeleton), guarded_quark);
+
+  if (guarded->dispatch == NULL)
+    {
+      guarded->vtable = *guarded->get_generated_vtable (skeleton);
+      guarded->dispatch = guarded->vtable.method_call;
+      guarded->vtable.method_call = guarded_method_call;
+    }
+  return &guarded->vtable;
+}
+
+void
+hn_gate_guard_class (GDBusInterfaceSkeletonClass *klass)
+{
+  Guarded *guarded = g_new0 (Guarded, 1);
+
+  guarded_quark = g_quark_from_static_string ("hn-gate-guarded");
+  guarded->get_generated_vtable = klass->get_vtable;
+  klass->get_vtable = get_guarded_vtable;
+  g_type_set_qdata (G_TYPE_FROM_CLASS (klass), guarded_quark, guarded);
 }
 
 void
 hn_gate_guard (HnGate *self, GDBusInterfaceSkeleton *skeleton)
 {
-  /* With a reference: a skeleton may outlive everything else, but never its guard. */
-  g_signal_connect_data (skeleton, "g-authorize-method", G_CALLBACK (on_authorize_method),
-                         g_object_ref (self), unref_gate, 0);
+  g_object_set_qdata_full (G_OBJECT (skeleton), gate_quark, g_object_ref (self), g_object_unref);
 }
 
 guint

@@ -19,7 +19,17 @@ G_DECLARE_FINAL_TYPE (HnGate, hn_gate, HN, GATE, GObject)
 
 HnGate *hn_gate_new (HnAuthority *authority);
 
-/* Guards all methods of @skeleton from now on; the skeleton keeps the gate alive. */
+/*
+ * hn_gate_guard_class:
+ * @klass: a class derived from a generated skeleton, in its class_init
+ *
+ * Puts the gate in front of the generated dispatcher. (The signal "g-authorize-method" would not
+ * do: GDBus emits it in a thread of its own, one a call, and expects the answer from there.)
+ */
+void hn_gate_guard_class (GDBusInterfaceSkeletonClass *klass);
+
+/* Has @self decide about the calls of @skeleton, whose class is guarded; without a gate it refuses
+ * them all. The skeleton keeps the gate alive. */
 void hn_gate_guard (HnGate *self, GDBusInterfaceSkeleton *skeleton);
 
 /* Calls that came in and have no answer yet. */

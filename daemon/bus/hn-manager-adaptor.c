@@ -5,10 +5,10 @@
 #include "base/hn-error.h"
 #include "bus/hn-arguments.h"
 #include "bus/hn-bus-errors.h"
+#include "bus/hn-guarded-skeletons.h"
 #include "bus/hn-tailnet-adaptor.h"
 #include "bus/hn-variants.h"
 #include "config.h"
-#include "hn-dbus-generated.h"
 
 /* Each dials a server; more at once serve nobody. */
 #define MAX_CHECKS 8
@@ -266,8 +266,7 @@ hn_manager_adaptor_new (HnEngine *engine, HnGate *gate)
   self->engine = g_object_ref (engine);
   self->gate = g_object_ref (gate);
   self->objects = g_dbus_object_manager_server_new (HN_BUS_PATH);
-  self->skeleton = hn_dbus_manager_skeleton_new ();
-  hn_gate_guard (gate, G_DBUS_INTERFACE_SKELETON (self->skeleton));
+  self->skeleton = hn_guarded_manager_new (gate);
   g_signal_connect_object (self->skeleton, "handle-add-tailnet", G_CALLBACK (on_add_tailnet), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->skeleton, "handle-remove-tailnet", G_CALLBACK (on_remove_tailnet),

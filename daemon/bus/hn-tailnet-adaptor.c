@@ -5,9 +5,9 @@
 #include "base/hn-error.h"
 #include "bus/hn-arguments.h"
 #include "bus/hn-bus-errors.h"
+#include "bus/hn-guarded-skeletons.h"
 #include "bus/hn-peers-cache.h"
 #include "bus/hn-variants.h"
-#include "hn-dbus-generated.h"
 
 /* Above this PeersChanged says only that everything may have changed. */
 #define MAX_CHANGED 200
@@ -510,8 +510,7 @@ hn_tailnet_adaptor_new (HnTailnet *tailnet, HnGate *gate)
 
   self->tailnet = g_object_ref (tailnet);
   self->peers = hn_peers_cache_new (tailnet);
-  self->skeleton = hn_dbus_tailnet_skeleton_new ();
-  hn_gate_guard (gate, G_DBUS_INTERFACE_SKELETON (self->skeleton));
+  self->skeleton = hn_guarded_tailnet_new (gate);
   serve_calls (self);
   follow_tailnet (self);
 
