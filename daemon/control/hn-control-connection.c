@@ -73,6 +73,10 @@ hn_server_address_new (const char *url, GError **error)
 
   if (strlen (url) > MAX_URL)
     return bad_url (error, _ ("The server's URL is too long"));
+  /* GUri would leave them out, and quietly use another URL. */
+  for (const char *p = url; *p != '\0'; p++)
+    if ((guchar) *p <= ' ' || *p == 0x7f)
+      return bad_url (error, _ ("The server's URL must not hold spaces or control characters"));
   uri = g_uri_parse (url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED_PATH, NULL);
   if (uri == NULL || g_uri_get_host (uri) == NULL)
     return bad_url (error, _ ("The server's URL is malformed; it looks like "
