@@ -33,8 +33,9 @@ struct _HnWgPeer
   HnWg *device;
   gpointer data;
   guint8 public_key[32];
-  guint8 static_static[32]; /* DH of our key and the peer's, valid when reachable */
-  gboolean reachable;       /* there is a private key, and the two give a secret */
+  guint8 static_static[32];   /* DH of our key and the peer's, see hn_wg_peer_is_reachable() */
+  gboolean has_static_static; /* it was tried */
+  gboolean reachable;         /* and it was good */
   gboolean removed;
   HnWgPeer *next_dead;
 
@@ -82,6 +83,9 @@ struct _HnWg
   guint8 last_stamp[HN_WG_STAMP_SIZE]; /* the largest sent to anybody */
 
   GHashTable *peers; /* public key inside the peer -> peer (owned) */
+  /* Public key and stamp of peers that were removed: one that comes back must not fall for an old
+   * initiation. Owned. */
+  GHashTable *old_stamps;
   HnWgIndexTable indices;
   HnWgWake *wakes; /* a binary heap, the earliest first */
   gsize n_wakes;
@@ -104,6 +108,9 @@ struct _HnWg
 /* hn-wg.c */
 void hn_wg_enter (HnWg *self, gint64 now_us);
 void hn_wg_leave (HnWg *self);
+/* Whether handshakes with the peer are possible; computes the secret of the two static keys when it
+ * is first needed, so that thousands of peers can be added at once. */
+gboolean hn_wg_peer_is_reachable (HnWgPeer *peer);
 /* Makes a session of finished keys and puts it into its slot. */
 void hn_wg_peer_begin_session (HnWgPeer *peer, const HnWgKeys *keys, guint32 local_index,
                                guint32 remote_index, gboolean initiator, gint64 now_us);

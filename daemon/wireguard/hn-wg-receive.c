@@ -117,34 +117,33 @@ identify (HnWg *self, HnWgIncoming *in, const guint8 *msg)
     }
 
   peer = hn_wg_get_peer (self, in->remote_static);
-  if (peer != NULL)
+  if (peer == NULL && self->ops.find_peer == NULL)
     {
-      ok = peer->reachable && hn_wg_incoming_open_stamp (in, peer->static_static, msg);
-      if (!ok)
-        self->counters.bad_tag++;
-      return ok ? peer : NULL;
+      self->counters.unknown_peer++;
+      return NULL;
     }
 
-  if (self->ops.find_peer == NULL)
-    {
-      self->counters.unknown_peer++;
-      return NULL;
-    }
-  ok = hn_x25519 (self->private_key, in->remote_static, secret)
-       && hn_wg_incoming_open_stamp (in, secret, msg);
-  hn_wipe (secret, sizeof secret);
-  if (!ok)
+  ok = peer != NULL ? hn_wg_peer_is_reachable (peer)
+                    : hn_x25519 (self->private_key, in->remote_static, secret);
+  if (!ok || !hn_wg_incoming_open_stamp (in, peer != NULL ? peer->static_static : secret, msg))
     {
       self->counters.bad_tag++;
-      return NULL;
+      peer = NULL;
     }
-  peer = self->ops.find_peer (self->user, in->remote_static);
-  /* The owner may have changed our key meanwhile, or return what it just removed. */
-  if (peer == NULL || peer != hn_wg_get_peer (self, in->remote_static) || !peer->reachable)
+  else if (peer == NULL)
     {
-      self->counters.unknown_peer++;
-      return NULL;
+      peer = self->ops.find_peer (self->user, in->remote_static);
+      /* The owner may return what it just removed, or have changed our key meanwhile, to which this
+       * message was not sent. */
+      if (peer == NULL || peer != hn_wg_get_peer (self, in->remote_static)
+          || !hn_wg_peer_is_reachable (peer)
+          || !hn_equal_constant_time (secret, peer->static_static, sizeof secret))
+        {
+          self->counters.unknown_peer++;
+          peer = NULL;
+        }
     }
+  hn_wipe (secret, sizeof secret);
   return peer;
 }
 

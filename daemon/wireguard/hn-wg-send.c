@@ -153,7 +153,7 @@ hn_wg_peer_initiate (HnWgPeer *peer, gint64 now_us, gboolean retry)
 
   if (!retry)
     peer->attempts = 0;
-  if (!peer->reachable)
+  if (!hn_wg_peer_is_reachable (peer))
     return;
   if (now_us - peer->handshake_sent_us < HN_WG_REKEY_TIMEOUT_US)
     {
@@ -200,7 +200,7 @@ hn_wg_send (HnWg *self, HnWgPeer *peer, guint8 *packet, gsize len, gint64 now_us
   hn_wg_enter (self, now_us);
   if (hn_wg_session_is_usable (peer->current, now_us))
     send_packet (peer, packet, len, now_us);
-  else if (peer->reachable)
+  else if (hn_wg_peer_is_reachable (peer))
     {
       stage (peer, packet, len);
       hn_wg_peer_initiate (peer, now_us, FALSE);

@@ -10,6 +10,15 @@
 
 #define WAKE_GRANULE_US (50 * 1000)
 
+/* What is remembered of removed peers; with more of them, some are forgotten. */
+#define MAX_OLD_STAMPS 4096
+
+typedef struct
+{
+  guint8 public_key[32];
+  guint8 stamp[HN_WG_STAMP_SIZE];
+} OldStamp;
+
 static guint
 hash_key (gconstpointer key)
 {
@@ -63,6 +72,39 @@ hn_wg_leave (HnWg *self)
     }
 }
 
+static void
+keep_stamp (HnWg *self, const HnWgPeer *peer)
+{
+  static const guint8 none[HN_WG_STAMP_SIZE];
+  OldStamp *old;
+
+  if (memcmp (peer->received_stamp, none, sizeof none) == 0)
+    return;
+  if (g_hash_table_size (self->old_stamps) >= MAX_OLD_STAMPS)
+    {
+      GHashTableIter iter;
+
+      g_hash_table_iter_init (&iter, self->old_stamps);
+      if (g_hash_table_iter_next (&iter, NULL, NULL))
+        g_hash_table_iter_remove (&iter);
+    }
+  old = g_new (OldStamp, 1);
+  memcpy (old->public_key, peer->public_key, sizeof old->public_key);
+  memcpy (old->stamp, peer->received_stamp, sizeof old->stamp);
+  g_hash_table_replace (self->old_stamps, old->public_key, old);
+}
+
+static void
+recall_stamp (HnWg *self, HnWgPeer *peer)
+{
+  OldStamp *old = g_hash_table_lookup (self->old_stamps, peer->public_key);
+
+  if (old == NULL)
+    return;
+  memcpy (peer->received_stamp, old->stamp, sizeof old->stamp);
+  g_hash_table_remove (self->old_stamps, peer->public_key);
+}
+
 HnWg *
 hn_wg_new (const HnWgOps *ops, gpointer user)
 {
@@ -72,11 +114,20 @@ hn_wg_new (const HnWgOps *ops, gpointer user)
   self->user = user;
   self->wall_us = default_wall_us;
   self->peers = g_hash_table_new (hash_key, equal_key);
+  self->old_stamps = g_hash_table_new_full (hash_key, equal_key, g_free, NULL);
   self->jitter_state = hn_random_u32 () | 1;
   self->load_window_us = HN_WG_NEVER;
   self->loaded_until_us = HN_WG_NEVER;
   hn_wg_cookie_checker_clear (&self->checker);
   return self;
+}
+
+static void
+forget_static_static (HnWgPeer *peer)
+{
+  hn_wipe (peer->static_static, sizeof peer->static_static);
+  peer->has_static_static = FALSE;
+  peer->reachable = FALSE;
 }
 
 /* Everything of the peer but its memory goes. */
@@ -87,8 +138,7 @@ retire_peer (HnWgPeer *peer)
   hn_wg_peer_clear_handshake (peer);
   hn_wg_peer_drop_staged (peer);
   hn_wg_timers_stop (peer);
-  hn_wipe (peer->static_static, sizeof peer->static_static);
-  peer->reachable = FALSE;
+  forget_static_static (peer);
   peer->removed = TRUE;
 }
 
@@ -110,6 +160,7 @@ hn_wg_free (HnWg *self)
       free_peer (peer);
     }
   g_hash_table_unref (self->peers);
+  g_hash_table_unref (self->old_stamps);
   hn_wg_index_table_clear (&self->indices);
   hn_wg_limiter_free (self->limiter);
   g_free (self->wakes);
@@ -194,15 +245,18 @@ hn_wg_peer_session_used (HnWgPeer *peer, HnWgSession *session)
   return FALSE;
 }
 
-static void
-compute_static_static (HnWgPeer *peer)
+gboolean
+hn_wg_peer_is_reachable (HnWgPeer *peer)
 {
   HnWg *self = peer->device;
 
-  peer->reachable = self->has_key && memcmp (self->public_key, peer->public_key, 32) != 0
+  if (peer->has_static_static || peer->removed || !self->has_key)
+    return peer->reachable;
+
+  peer->has_static_static = TRUE;
+  peer->reachable = memcmp (self->public_key, peer->public_key, 32) != 0
                     && hn_x25519 (self->private_key, peer->public_key, peer->static_static);
-  if (!peer->reachable)
-    hn_wipe (peer->static_static, sizeof peer->static_static);
+  return peer->reachable;
 }
 
 void
@@ -236,6 +290,8 @@ hn_wg_set_private_key (HnWg *self, const guint8 private_key[32])
       hn_wg_cookie_checker_init (&self->checker, self->public_key);
     }
 
+  /* Nobody can replay to the new key what was sent to the old. */
+  g_hash_table_remove_all (self->old_stamps);
   g_hash_table_iter_init (&iter, self->peers);
   while (g_hash_table_iter_next (&iter, NULL, &peer))
     {
@@ -247,7 +303,7 @@ hn_wg_set_private_key (HnWg *self, const guint8 private_key[32])
       hn_wg_timers_stop (p);
       hn_wg_cookie_signer_reset (&p->cookie);
       p->handshake_sent_us = HN_WG_NEVER;
-      compute_static_static (p);
+      forget_static_static (p);
     }
 }
 
@@ -296,7 +352,7 @@ hn_wg_add_peer (HnWg *self, const guint8 public_key[32], gpointer data)
   g_queue_init (&peer->staged);
   hn_wg_timers_init (peer);
   hn_wg_cookie_signer_init (&peer->cookie, public_key);
-  compute_static_static (peer);
+  recall_stamp (self, peer);
   g_hash_table_insert (self->peers, peer->public_key, peer);
   return peer;
 }
@@ -307,6 +363,7 @@ hn_wg_remove_peer (HnWg *self, HnWgPeer *peer)
   if (peer->removed)
     return;
   g_hash_table_remove (self->peers, peer->public_key);
+  keep_stamp (self, peer);
   retire_peer (peer);
   if (self->depth == 0)
     {

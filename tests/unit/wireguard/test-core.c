@@ -579,6 +579,66 @@ test_garbage (void)
   g_assert_cmpuint (net->nodes[1].delivered, ==, 2);
 }
 
+/* A peer that was removed and comes back does not fall for what it once accepted. */
+static void
+test_replay_to_returned_peer (void)
+{
+  g_autoptr (TestNet) net = test_net_new ();
+  TestNode *node = &net->nodes[1];
+
+  net->tap = remember;
+  hn_wg_initiate (net->nodes[0].wg, net->nodes[0].peer, net->now);
+  net->tap = NULL;
+  test_net_run (net, SECOND);
+  g_assert_cmpuint (node->sent[2], ==, 1);
+  hn_wg_remove_peer (node->wg, node->peer);
+  node->peer = NULL;
+  node->find_peer = TRUE;
+  test_net_receive (net, 1, last_datagram, 148);
+  g_assert_cmpuint (node->found, ==, 1);
+  g_assert_cmpuint (node->sent[2], ==, 1);
+  g_assert_cmpuint (hn_wg_get_counters (node->wg)->replayed, ==, 1);
+  hn_wg_peer_reset (net->nodes[0].wg, net->nodes[0].peer);
+  hn_wg_initiate (net->nodes[0].wg, net->nodes[0].peer, net->now);
+  test_net_run (net, SECOND);
+  g_assert_cmpuint (node->sent[2], ==, 2);
+}
+
+static HnWgPeer *
+find_and_change_key (gpointer user, const guint8 public_key[32])
+{
+  HnWg **wg = user;
+  guint8 key[32];
+
+  hn_x25519_generate (key);
+  hn_wg_set_private_key (*wg, key);
+  return hn_wg_add_peer (*wg, public_key, NULL);
+}
+
+static void
+must_not_send (gpointer user, HnWgPeer *peer, const guint8 *datagram, gsize len, gboolean handshake)
+{
+  g_assert_not_reached ();
+}
+
+/* An initiation to a key that is replaced while its sender is looked up is not answered. */
+static void
+test_key_change_in_find_peer (void)
+{
+  static const HnWgOps ops = { .send = must_not_send, .find_peer = find_and_change_key };
+  g_autoptr (TestNet) net = test_net_new ();
+  g_autoptr (HnWg) wg = NULL;
+  HnWgPath path = { 0, { 1 }, 6 };
+
+  wg = hn_wg_new (&ops, &wg);
+  hn_wg_set_private_key (wg, net->nodes[1].private_key);
+  net->tap = remember;
+  hn_wg_initiate (net->nodes[0].wg, net->nodes[0].peer, net->now);
+  hn_wg_receive (wg, &path, last_datagram, 148, net->now);
+  g_assert_cmpuint (hn_wg_get_counters (wg)->unknown_peer, ==, 1);
+  g_assert_nonnull (hn_wg_get_peer (wg, net->nodes[0].public_key));
+}
+
 /* A peer that nobody configured yet is asked for, once it has proven its key. */
 static void
 test_lazy_peer (void)
@@ -839,6 +899,8 @@ main (int argc, char **argv)
   ADD ("load", test_load);
   ADD ("wrong-source", test_wrong_source);
   ADD ("garbage", test_garbage);
+  ADD ("replay-to-returned-peer", test_replay_to_returned_peer);
+  ADD ("key-change-in-find-peer", test_key_change_in_find_peer);
   ADD ("lazy-peer", test_lazy_peer);
   ADD ("reset", test_reset);
   ADD ("key-change", test_key_change);
