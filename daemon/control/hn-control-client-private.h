@@ -106,6 +106,15 @@ struct _HnControlClient
 
   GSource *pump;
   GSource *notify;
+  /* What the owner was told last; nothing here is followed, only compared. */
+  struct
+  {
+    HnControlPhase phase;
+    gboolean reachable;
+    gconstpointer url;
+    guint error_serial;
+  } told;
+  guint error_serial;
 };
 
 /* What an answer needs to find its way back: the client may be gone, or want something else. */

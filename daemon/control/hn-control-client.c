@@ -109,7 +109,17 @@ on_notify (gpointer data)
 {
   g_autoptr (HnControlClient) self = g_object_ref (data);
 
+  HnControlPhase phase = hn_control_client_get_phase (self);
+  gboolean reachable = hn_control_client_is_reachable (self);
+
   g_clear_pointer (&self->notify, g_source_unref);
+  if (phase == self->told.phase && reachable == self->told.reachable
+      && self->auth.url == self->told.url && self->error_serial == self->told.error_serial)
+    return G_SOURCE_REMOVE;
+  self->told.phase = phase;
+  self->told.reachable = reachable;
+  self->told.url = self->auth.url;
+  self->told.error_serial = self->error_serial;
   if (self->events.phase_changed != NULL)
     self->events.phase_changed (self->user);
   return G_SOURCE_REMOVE;
@@ -139,6 +149,7 @@ hn_control_client_take_error (HnControlClient *self, GError *error)
     return;
   g_clear_error (&self->error);
   self->error = error;
+  self->error_serial++;
   if (error != NULL)
     g_info ("%s: %s", self->server->host, error->message);
   hn_control_client_queue_notify (self);
@@ -165,6 +176,9 @@ connect_failed (HnControlClient *self, const GError *error)
   g_clear_object (&self->connect_cancellable);
   self->map.planned = FALSE;
   hn_control_client_take_error (self, g_error_copy (error));
+  /* A changed key stays so until a person acts. */
+  if (g_error_matches (error, HN_ERROR, HN_ERROR_SERVER_KEY))
+    self->connect_backoff.failures = MAX (self->connect_backoff.failures, 100);
   hn_control_client_set_timer (self, &self->connect_retry,
                                hn_control_client_backoff (&self->connect_backoff),
                                on_connect_retry);
