@@ -352,7 +352,12 @@ hn_cli_explain_state (HnCli *cli, const char *path)
       g_autoptr (GVariant) item = g_variant_get_child_value (health, i);
 
       if (strcmp (hn_dict_string (item, "Id"), reason) == 0)
-        return hn_clean (hn_dict_string (item, "Text"));
+        {
+          g_autofree char *text = g_strdup_printf ("%s: %s", hn_dict_string (item, "Title"),
+                                                   hn_dict_string (item, "Text"));
+
+          return hn_clean (text);
+        }
     }
   return g_steal_pointer (&reason);
 }

@@ -53,10 +53,13 @@ set_reason (HnStatus *status, const char *id, HnSeverity severity, const char *t
   add_health (status, id, severity, title, text, action);
 }
 
+/* A map that was followed before a new sign-in still says that the old key expired: only the map
+ * that is followed now counts. */
 static gboolean
 needs_login (const HnDeriveInput *in)
 {
-  return !in->enrolled || in->phase == HN_CONTROL_NEEDS_LOGIN || self_expired (in);
+  return !in->enrolled || in->phase == HN_CONTROL_NEEDS_LOGIN
+         || (in->phase == HN_CONTROL_MAPPED && self_expired (in));
 }
 
 static void
@@ -214,7 +217,7 @@ derive_state (const HnDeriveInput *in)
     return HN_TAILNET_NEEDS_LOGIN;
   if (!in->wanted)
     return HN_TAILNET_STOPPED;
-  if (node == NULL)
+  if (node == NULL || self_expired (in))
     return HN_TAILNET_STARTING;
   if (!hn_node_get (node)->machine_authorized)
     return HN_TAILNET_NEEDS_APPROVAL;
@@ -283,8 +286,8 @@ hn_derive_device_wanted (const HnDeriveInput *in)
 {
   HnNode *node = self_node (in);
 
-  return in->wanted && !needs_login (in) && node != NULL && hn_node_get (node)->machine_authorized
-         && hn_node_get (node)->n_addresses > 0;
+  return in->wanted && !needs_login (in) && node != NULL && !self_expired (in)
+         && hn_node_get (node)->machine_authorized && hn_node_get (node)->n_addresses > 0;
 }
 
 GArray *

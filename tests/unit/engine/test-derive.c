@@ -163,6 +163,12 @@ test_self_expiry (void)
   input.wall = NOW + 100;
   g_assert_false (hn_derive_device_wanted (&input));
   expect (&input, HN_TAILNET_NEEDS_LOGIN, "key-expired");
+
+  /* signed in again: the old map still says so, and must neither hold us nor be used */
+  input.phase = HN_CONTROL_CONNECTING;
+  input.interface = NULL;
+  expect (&input, HN_TAILNET_STARTING, "");
+  g_assert_false (hn_derive_device_wanted (&input));
 }
 
 static void
