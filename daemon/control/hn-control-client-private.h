@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inside of the control client, shared by its files: the connection and the phase
- * (hn-control-client.c), registration (hn-control-auth.c, hn-control-login.c), the map stream (hn-control-map.c), lite
- * updates (hn-control-update.c) and the server's pings (hn-control-ping.c). Each part says what it
- * wants; hn_control_client_queue_pump() has the rest done in the next turn of the main loop.
+ * The inside of the control client, shared by its files: the phase (hn-control-client.c), the
+ * connection (hn-control-link.c), registration (hn-control-auth.c, hn-control-login.c), the map
+ * stream (hn-control-map.c), lite updates (hn-control-update.c) and the server's pings
+ * (hn-control-ping.c). Each part says what it wants; hn_control_client_queue_pump() has the rest
+ * done in the next turn of the main loop.
  */
 #pragma once
 
@@ -93,8 +94,9 @@ struct _HnControlClient
 
   HnHttp2 *http2; /* owned, nullable */
   gulong closed_handler;
-  gboolean connecting;
-  gboolean key_refetched; /* since a handshake failed in the way a stale key does */
+  gboolean fetching; /* the server's key */
+  gboolean dialing;
+  gboolean key_refused; /* a handshake failed in the way a stale key does */
   guint connect_serial;
   GCancellable *connect_cancellable;
   HnBackoff connect_backoff;
@@ -137,8 +139,6 @@ void hn_control_client_set_timer (HnControlClient *self, GSource **source, gint6
                                   GSourceFunc func);
 void hn_control_client_clear_source (GSource **source);
 gint64 hn_control_client_backoff (HnBackoff *backoff);
-/* Resets all streams and lets go of the connection; the next need makes a new one. */
-void hn_control_client_disconnect (HnControlClient *self);
 /* Sends nothing after this until somebody logs in. @error: (transfer full): why */
 void hn_control_client_end_login (HnControlClient *self, GError *error);
 void hn_control_client_set_node_key (HnControlClient *self, const HnNodePrivate *key);
@@ -152,6 +152,20 @@ void hn_control_headers_init (HnControlHeaders *self, const HnNodePublic *old_ke
                               const HnNodePublic *key);
 /* The start of a body as one line of text for people, or NULL. */
 char *hn_control_body_text (const void *data, gsize len);
+
+/* hn-control-link.c */
+/*
+ * hn_control_link_connect:
+ *
+ * The server's key is fetched once a start, over TLS where there is TLS, and again when a handshake
+ * fails as one with a stale key does. A key that is known from before is tried meanwhile: the
+ * handshake itself proves it, and a start saves the time of a whole connection.
+ */
+void hn_control_link_connect (HnControlClient *self);
+/* Forgets a connection that takes no requests any more. */
+void hn_control_link_prune (HnControlClient *self);
+/* Resets all streams and lets go of the connection; the next need makes a new one. */
+void hn_control_link_disconnect (HnControlClient *self);
 
 /* hn-control-auth.c */
 void hn_control_auth_begin (HnControlClient *self, HnRegisterKind kind);

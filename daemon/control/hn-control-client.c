@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control client: its connection, its phase, and what it wants next. */
+/* The control client: its public face, its phase, and what it wants next. */
 #include "control/hn-control-client-private.h"
 
 #include <string.h>
@@ -155,180 +155,6 @@ hn_control_client_take_error (HnControlClient *self, GError *error)
   hn_control_client_queue_notify (self);
 }
 
-/* ---- the connection ---- */
-
-static void connect_now (HnControlClient *self);
-
-static gboolean
-on_connect_retry (gpointer data)
-{
-  HnControlClient *self = data;
-
-  g_clear_pointer (&self->connect_retry, g_source_unref);
-  hn_control_client_queue_pump (self);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-connect_failed (HnControlClient *self, const GError *error)
-{
-  self->connecting = FALSE;
-  g_clear_object (&self->connect_cancellable);
-  self->map.planned = FALSE;
-  hn_control_client_take_error (self, g_error_copy (error));
-  /* A changed key stays so until a person acts. */
-  if (g_error_matches (error, HN_ERROR, HN_ERROR_SERVER_KEY))
-    self->connect_backoff.failures = MAX (self->connect_backoff.failures, 100);
-  hn_control_client_set_timer (self, &self->connect_retry,
-                               hn_control_client_backoff (&self->connect_backoff),
-                               on_connect_retry);
-  hn_control_client_queue_notify (self);
-  hn_control_auth_unreachable (self, error);
-}
-
-static void
-forget_http2 (HnControlClient *self)
-{
-  if (self->http2 == NULL)
-    return;
-  g_signal_handler_disconnect (self->http2, self->closed_handler);
-  self->closed_handler = 0;
-  g_clear_object (&self->http2);
-}
-
-/* No further request can be made; what is open ends by itself, a stream with a callback of its own.
- */
-static void
-on_closed (HnHttp2 *http2, const GError *error, HnControlClient *self)
-{
-  g_debug ("connection closed: %s", error != NULL ? error->message : "");
-  forget_http2 (self);
-  hn_control_client_queue_pump (self);
-}
-
-static void
-on_connected (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (HnControlCall) call = data;
-  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (HnHttp2) http2 = hn_control_connect_finish (result, &error);
-
-  if (self == NULL || call->serial != self->connect_serial || !self->connecting)
-    {
-      if (http2 != NULL)
-        hn_http2_close (http2, NULL);
-      return;
-    }
-  if (http2 == NULL)
-    {
-      /* A stale key of the server looks the same as a version it does not take. */
-      if (g_error_matches (error, HN_ERROR, HN_ERROR_VERSION_REFUSED) && !self->key_refetched)
-        {
-          self->key_refetched = TRUE;
-          memset (&self->server_key, 0, sizeof self->server_key);
-          connect_now (self);
-          return;
-        }
-      connect_failed (self, error);
-      return;
-    }
-
-  self->connecting = FALSE;
-  self->key_refetched = FALSE;
-  g_clear_object (&self->connect_cancellable);
-  hn_backoff_reset (&self->connect_backoff);
-  self->http2 = g_steal_pointer (&http2);
-  self->closed_handler = g_signal_connect (self->http2, "closed", G_CALLBACK (on_closed), self);
-  hn_control_client_queue_pump (self);
-}
-
-static void
-on_key_fetched (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (HnControlCall) call = data;
-  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
-  g_autoptr (GError) error = NULL;
-  HnMachinePublic key;
-  gboolean ok = hn_control_fetch_key_finish (result, &key, &error);
-  gboolean changed = FALSE;
-
-  if (self == NULL || call->serial != self->connect_serial || !self->connecting)
-    return;
-  if (!ok)
-    {
-      connect_failed (self, error);
-      return;
-    }
-
-  switch (hn_control_policy_server_key (&self->known_key, &key, self->server->tls,
-                                        self->accept_server_key))
-    {
-    case HN_SERVER_KEY_REFUSED:
-      g_set_error (&error, HN_ERROR, HN_ERROR_SERVER_KEY,
-                   "The key of the server %s changed, and without TLS nothing says that it is "
-                   "still the same server",
-                   self->server->host);
-      connect_failed (self, error);
-      return;
-    case HN_SERVER_KEY_CHANGED:
-      changed = TRUE;
-      self->accept_server_key = FALSE;
-      break;
-    case HN_SERVER_KEY_NEW:
-    case HN_SERVER_KEY_SAME:
-      break;
-    }
-  self->known_key = key;
-  self->server_key = key;
-  if (self->events.server_key_seen != NULL)
-    self->events.server_key_seen (self->user, &key, changed);
-  /* The owner may have stopped us just now. */
-  if (call->serial == self->connect_serial && self->connecting)
-    connect_now (self);
-}
-
-/* Goes on from where the connection stands: first the server's key, then the handshake. */
-static void
-connect_now (HnControlClient *self)
-{
-  HnControlCall *call = hn_control_call_new (self, ++self->connect_serial);
-
-  self->connecting = TRUE;
-  hn_control_client_clear_source (&self->connect_retry);
-  g_clear_object (&self->connect_cancellable);
-  self->connect_cancellable = g_cancellable_new ();
-  if (hn_machine_public_is_zero (&self->server_key))
-    hn_control_fetch_key_async (self->dialer, self->server, self->version, NULL, NULL,
-                                self->connect_cancellable, on_key_fetched, call);
-  else
-    hn_control_connect_async (self->dialer, self->server, self->version, &self->machine_key,
-                              &self->server_key, NULL, NULL, self->connect_cancellable,
-                              on_connected, call);
-}
-
-void
-hn_control_client_disconnect (HnControlClient *self)
-{
-  HnHttp2 *http2 = self->http2 != NULL ? g_object_ref (self->http2) : NULL;
-
-  hn_control_client_clear_source (&self->connect_retry);
-  self->connect_serial++;
-  self->connecting = FALSE;
-  if (self->connect_cancellable != NULL)
-    g_cancellable_cancel (self->connect_cancellable);
-  g_clear_object (&self->connect_cancellable);
-  hn_control_map_stop (self);
-  hn_control_update_stop (self);
-  hn_control_auth_forget_request (self);
-  forget_http2 (self);
-  if (http2 != NULL)
-    {
-      hn_http2_close (http2, NULL);
-      g_object_unref (http2);
-    }
-}
-
 /* ---- what is to be done next ---- */
 
 static gboolean
@@ -341,15 +167,15 @@ on_pump (gpointer data)
   if (!self->network)
     return G_SOURCE_REMOVE;
 
-  if (self->http2 != NULL && !hn_http2_is_open (self->http2))
-    forget_http2 (self);
+  hn_control_link_prune (self);
   auth = hn_control_auth_wants (self);
   map = hn_control_map_wants (self);
   update = hn_control_update_wants (self);
   if (self->http2 == NULL)
     {
-      if ((auth || map || update) && !self->connecting && self->connect_retry == NULL)
-        connect_now (self);
+      if ((auth || map || update) && !self->fetching && !self->dialing
+          && self->connect_retry == NULL)
+        hn_control_link_connect (self);
       return G_SOURCE_REMOVE;
     }
 
@@ -361,7 +187,7 @@ on_pump (gpointer data)
   if (update)
     hn_control_update_send (self);
   if (!self->started && !self->auth.active)
-    hn_control_client_disconnect (self);
+    hn_control_link_disconnect (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -444,8 +270,8 @@ hn_control_client_stop (HnControlClient *self)
   self->needs_login = FALSE;
   self->map.mapped = FALSE;
   self->accept_server_key = FALSE;
-  self->key_refetched = FALSE;
-  hn_control_client_disconnect (self);
+  self->key_refused = FALSE;
+  hn_control_link_disconnect (self);
   g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Disconnected");
   hn_control_auth_cancel (self, error);
   hn_control_client_clear_source (&self->map.retry);
@@ -521,7 +347,7 @@ hn_control_client_network_changed (HnControlClient *self, gboolean available, gb
     return;
   g_object_ref (self);
   self->network = available;
-  hn_control_client_disconnect (self);
+  hn_control_link_disconnect (self);
   hn_control_client_clear_source (&self->map.retry);
   hn_control_client_clear_source (&self->update.retry);
   hn_control_client_clear_source (&self->auth.retry);

@@ -191,7 +191,7 @@ on_watchdog (gpointer data)
       g_set_error_literal (&error, HN_ERROR, HN_ERROR_TIMEOUT,
                            "The server has been silent for two minutes");
       /* Its TCP connection is dead, more likely than not. */
-      hn_control_client_disconnect (self);
+      hn_control_link_disconnect (self);
       failed (self, error);
       return G_SOURCE_REMOVE;
     }

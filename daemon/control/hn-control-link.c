@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one connection of a control client: made when something has to be sent, then shared by all. */
+#include "control/hn-control-client-private.h"
+
+#include <string.h>
+
+#include "base/hn-error.h"
+
+static gboolean
+on_connect_retry (gpointer data)
+{
+  HnControlClient *self = data;
+
+  g_clear_pointer (&self->connect_retry, g_source_unref);
+  hn_control_client_queue_pump (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whatever is on its way is not waited for any more. */
+static void
+stop_connecting (HnControlClient *self)
+{
+  hn_control_client_clear_source (&self->connect_retry);
+  self->connect_serial++;
+  self->fetching = FALSE;
+  self->dialing = FALSE;
+  if (self->connect_cancellable != NULL)
+    g_cancellable_cancel (self->connect_cancellable);
+  g_clear_object (&self->connect_cancellable);
+}
+
+static void
+connect_failed (HnControlClient *self, const GError *error)
+{
+  stop_connecting (self);
+  self->map.planned = FALSE;
+  hn_control_client_take_error (self, g_error_copy (error));
+  /* A changed key stays so until a person acts. */
+  if (g_error_matches (error, HN_ERROR, HN_ERROR_SERVER_KEY))
+    self->connect_backoff.failures = MAX (self->connect_backoff.failures, 100);
+  hn_control_client_set_timer (self, &self->connect_retry,
+                               hn_control_client_backoff (&self->connect_backoff),
+                               on_connect_retry);
+  hn_control_client_queue_notify (self);
+  hn_control_auth_unreachable (self, error);
+}
+
+static void
+forget_http2 (HnControlClient *self)
+{
+  if (self->http2 == NULL)
+    return;
+  g_signal_handler_disconnect (self->http2, self->closed_handler);
+  self->closed_handler = 0;
+  g_clear_object (&self->http2);
+}
+
+/* No further request can be made; what is open ends by itself, a stream with a callback of its own.
+ */
+static void
+on_closed (HnHttp2 *http2, const GError *error, HnControlClient *self)
+{
+  g_debug ("connection closed: %s", error != NULL ? error->message : "");
+  forget_http2 (self);
+  hn_control_client_queue_pump (self);
+}
+
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (HnControlCall) call = data;
+  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (HnHttp2) http2 = hn_control_connect_finish (result, &error);
+
+  if (self == NULL || call->serial != self->connect_serial || !self->dialing)
+    {
+      if (http2 != NULL)
+        hn_http2_close (http2, NULL);
+      return;
+    }
+  self->dialing = FALSE;
+  if (http2 == NULL)
+    {
+      /* A stale key of the server looks the same as a version it does not take: the fresh one
+       * tells. */
+      if (g_error_matches (error, HN_ERROR, HN_ERROR_VERSION_REFUSED) && !self->key_refused)
+        {
+          self->key_refused = TRUE;
+          memset (&self->server_key, 0, sizeof self->server_key);
+          if (!self->fetching)
+            hn_control_link_connect (self);
+          return;
+        }
+      connect_failed (self, error);
+      return;
+    }
+
+  self->key_refused = FALSE;
+  hn_backoff_reset (&self->connect_backoff);
+  if (self->auth.url != NULL && !self->map.mapped)
+    hn_control_client_take_error (self, NULL);
+  self->http2 = g_steal_pointer (&http2);
+  self->closed_handler = g_signal_connect (self->http2, "closed", G_CALLBACK (on_closed), self);
+  hn_control_client_queue_pump (self);
+}
+
+static void
+on_key_fetched (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (HnControlCall) call = data;
+  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
+  g_autoptr (GError) error = NULL;
+  HnMachinePublic key;
+  gboolean ok = hn_control_fetch_key_finish (result, &key, &error);
+  HnServerKeyVerdict verdict;
+
+  if (self == NULL || call->serial != self->connect_serial || !self->fetching)
+    return;
+  self->fetching = FALSE;
+  if (!ok)
+    {
+      /* A handshake with the known key says as much as this would have. */
+      if (self->http2 == NULL && !self->dialing)
+        connect_failed (self, error);
+      return;
+    }
+
+  verdict = hn_control_policy_server_key (&self->known_key, &key, self->server->tls,
+                                          self->accept_server_key);
+  if (verdict == HN_SERVER_KEY_REFUSED)
+    {
+      g_set_error (&error, HN_ERROR, HN_ERROR_SERVER_KEY,
+                   "The key of the server %s changed, and without TLS nothing says that it is "
+                   "still the same server",
+                   self->server->host);
+      hn_control_link_disconnect (self);
+      connect_failed (self, error);
+      return;
+    }
+  if (verdict == HN_SERVER_KEY_CHANGED)
+    self->accept_server_key = FALSE;
+  self->known_key = key;
+  self->server_key = key;
+  if (self->events.server_key_seen != NULL)
+    self->events.server_key_seen (self->user, &key, verdict == HN_SERVER_KEY_CHANGED);
+  /* The owner may have stopped us just now. */
+  if (call->serial != self->connect_serial)
+    return;
+  if (verdict == HN_SERVER_KEY_SAME && (self->http2 != NULL || self->dialing))
+    return;
+  if (self->http2 != NULL)
+    hn_control_link_disconnect (self);
+  hn_control_link_connect (self);
+}
+
+void
+hn_control_link_connect (HnControlClient *self)
+{
+  gboolean fetch = hn_machine_public_is_zero (&self->server_key);
+  const HnMachinePublic *key = fetch ? &self->known_key : &self->server_key;
+
+  stop_connecting (self);
+  self->connect_cancellable = g_cancellable_new ();
+  self->fetching = fetch;
+  self->dialing = !fetch || (!hn_machine_public_is_zero (key) && !self->key_refused);
+  if (self->fetching)
+    hn_control_fetch_key_async (self->dialer, self->server, self->version, NULL, NULL,
+                                self->connect_cancellable, on_key_fetched,
+                                hn_control_call_new (self, self->connect_serial));
+  if (self->dialing)
+    hn_control_connect_async (self->dialer, self->server, self->version, &self->machine_key, key,
+                              NULL, NULL, self->connect_cancellable, on_connected,
+                              hn_control_call_new (self, self->connect_serial));
+}
+
+void
+hn_control_link_disconnect (HnControlClient *self)
+{
+  HnHttp2 *http2 = self->http2 != NULL ? g_object_ref (self->http2) : NULL;
+
+  stop_connecting (self);
+  hn_control_map_stop (self);
+  hn_control_update_stop (self);
+  hn_control_auth_forget_request (self);
+  forget_http2 (self);
+  if (http2 != NULL)
+    {
+      hn_http2_close (http2, NULL);
+      g_object_unref (http2);
+    }
+}
+
+void
+hn_control_link_prune (HnControlClient *self)
+{
+  if (self->http2 != NULL && !hn_http2_is_open (self->http2))
+    forget_http2 (self);
+}
