@@ -67,9 +67,18 @@ class TestCase(unittest.TestCase):
                                "--auth-key-file", "-", *args, stdin=self.server.key() + "\n",
                                timeout=timeout)
 
-    def wait_peers_online(self, *names):
-        for name in names or [p.hostname for p in self.peers.values()]:
-            self.client.wait_peer(name, Online=True)
+    def own_node(self):
+        """The server's view of the client under test."""
+        (node,) = [n for n in self.server.nodes() if not n["given_name"].startswith("ts-")]
+        return node
+
+    def wait_peers_online(self):
+        """Until we see the peers, and they us: a handshake with who does not know us is lost, and
+        sent again only five seconds later."""
+        own = self.own_node()["given_name"]
+        for peer in self.peers.values():
+            self.client.wait_peer(peer.hostname, Online=True)
+            wait_for("the peer sees us", lambda p=peer: (p.sees(own) or {}).get("Online"))
 
     def assert_nothing_left(self):
         """No interface, address, route or rule more than before the client came."""

@@ -168,12 +168,18 @@ class Client:
             "STATE_DIRECTORY": self.state.rstrip("/"),
             "RUNTIME_DIRECTORY": self.runtime.rstrip("/"),
             "G_DEBUG": "fatal-criticals",
+            # without the last, LeakSanitizer itself crashes now and then where threads end
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "abort_on_error=1:"
+                                           "intercept_tls_get_addr=0"),
+            "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "halt_on_error=1:abort_on_error=1:"
+                                            "print_stacktrace=1"),
             "G_MESSAGES_DEBUG": os.environ.get("HEADNET_DEBUG", ""),
         }
         self.log_name = f"headnetd.{host}"
         self.bus = Bus(lab, self.host, self.environment, activated)
         self.env = self.bus.env
         self.process = None
+        self.complaint = ""
         self.lines = []
         if not activated:
             self.start()
@@ -236,12 +242,14 @@ class Client:
     # the command line
 
     def ctl(self, *args, code=0, timeout=60, stdin=None):
-        """Runs headnetctl and returns its output; its exit status must be @code, or among them."""
+        """Runs headnetctl and returns its output; its exit status must be @code, or among them.
+        What it complains about is in self.complaint."""
         done = self.host.run(HEADNETCTL, *args, env=self.env, timeout=timeout, stdin=stdin,
                              check=False)
         text = f"headnetctl {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode in (code if isinstance(code, set) else {code}), text
         assert not COMPLAINT.search(done.stderr), text
+        self.complaint = done.stderr
         return done.stdout
 
     def ctl_json(self, *args, **options):
@@ -275,8 +283,9 @@ class Client:
 
     def call(self, path, interface, method, signature="", *args):
         """busctl call; the answer's arguments as a list, without type names."""
-        done = run("busctl", "--system", "--json=short", "call", NAME, path, interface, method,
-                   *([signature, *args] if signature else []), env=self.env)
+        # "--": an argument may begin with a dash
+        done = run("busctl", "--system", "--json=short", "--", "call", NAME, path, interface,
+                   method, *([signature, *args] if signature else []), env=self.env)
         return plain(json.loads(done.stdout)) if done.stdout.strip() else []
 
     def tailnets(self):

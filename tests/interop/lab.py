@@ -121,6 +121,9 @@ class Host:
         run("ip", "netns", "add", self.ns)
         self.lab.name_spaces.append(self.ns)
         run("ip", "-n", self.ns, "link", "set", "lo", "up")
+        # addresses that are there at once, and do not change state later
+        self.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
+                 "net.ipv6.conf.default.accept_dad=0")
 
     def join(self, bridge_ns):
         run("ip", "link", "add", "eth0", "netns", self.ns, "type", "veth", "peer", "name",
@@ -220,9 +223,11 @@ class Lab:
     def log_path(self, name):
         return self.path("logs", f"{name}.log")
 
-    def print_logs(self, lines=60, out=None):
+    def print_logs(self, out=None):
+        """The ends of all logs; the longest is that of the program under test."""
         out = out or sys.stderr
         for log in sorted(glob.glob(f"{self.dir}/logs/*")):
+            lines = 80 if "headnetd" in log else 12
             with open(log, encoding="utf-8", errors="replace") as file:
                 tail = file.read().splitlines()[-lines:]
             print(f"# ---- {log}", *(f"# {line}" for line in tail), sep="\n", file=out)

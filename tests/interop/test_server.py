@@ -67,6 +67,18 @@ class Server(case.TestCase):
         late.stop()
         self.server.delete("ts-e")
 
+    def test_start_without_server(self):
+        """Starting while the server is away: says why, and goes on when it is back."""
+        self.client.stop()
+        self.server.stop()
+        self.client.start()
+        wait_for("the reason is told",
+                 lambda: self.client.property("StateReason") == "connection-refused")
+        self.assertEqual(self.client.property("State"), "starting")
+        self.server.start()
+        self.client.wait_state("running", timeout=60)
+        self.wait_peers_online()
+
 
 if __name__ == "__main__":
     case.main()

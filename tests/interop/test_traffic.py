@@ -49,10 +49,6 @@ class Traffic(case.TestCase):
         os.unlink(target)
         self.note(f"{float(speed) / 1e6:.1f} MB/s from {address}")
 
-    def own_node(self):
-        (node,) = [n for n in self.server.nodes() if not n["given_name"].startswith("ts-")]
-        return node
-
     def test_register_and_map(self):
         """One command enrols, and then busctl shows the true state and both peers."""
         self.up()
@@ -92,10 +88,6 @@ class Traffic(case.TestCase):
         self.assertIn("ts-b", self.client.ctl("status") + self.client.ctl("peers"))
         self.assertIn("ts-d", self.client.ctl("peer", "ts-d"))
         self.client.ctl("peer", "nobody", code=6)
-        # and as the others see us
-        own = node["given_name"]
-        wait_for("the reference client sees us online",
-                 lambda: (self.peers["b"].sees(own) or {}).get("Online"))
 
         # what lies on disk is for nobody else, and no key was told to the log
         for folder, _folders, names in os.walk(self.client.state):
@@ -140,6 +132,7 @@ class Traffic(case.TestCase):
         self.up("--hostname", "life")
         self.assertEqual(self.own_node()["given_name"], "life")
         self.assertEqual(self.client.property("State"), "running")
+        self.wait_peers_online()
         self.ping(listener)
 
         self.client.stop()
