@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "model/hn-netmap-private.h"
+#include "model/hn-merge.h"
 
 /* A difference to the server's clock below this is taken for none. */
 #define CLOCK_TOLERANCE_S 60
@@ -11,44 +11,6 @@
 #define CLOCK_JITTER_S 5
 #define MAX_MESSAGES 100
 #define MAX_FILTERS 1000
-
-/* What guards of the merge refuse; one health item each. */
-typedef enum
-{
-  REFUSED_PEER,
-  REFUSED_KEY,
-  REFUSED_ADDRESS,
-  REFUSED_COUNT,
-  REFUSED_SELF,
-  REFUSED_USERS,
-  N_REFUSED,
-} Refused;
-
-static const struct
-{
-  const char *id;
-  const char *title;
-} refused_kinds[N_REFUSED] = {
-  [REFUSED_PEER] = { "map-bad-peer", "The server sent peers that can not be" },
-  [REFUSED_KEY] = { "map-duplicate-key", "Two peers claim one key" },
-  [REFUSED_ADDRESS] = { "map-duplicate-address", "Two peers claim one address" },
-  [REFUSED_COUNT] = { "map-too-many-peers", "The tailnet is too large" },
-  [REFUSED_SELF] = { "map-bad-self", "The server's word about this machine makes no sense" },
-  [REFUSED_USERS] = { "map-too-many-users", "The tailnet has too many users" },
-};
-
-/* One run of hn_netmap_apply(). */
-typedef struct
-{
-  HnNetmap *map;
-  HnNetmapChange *change;
-  HnPeerTable *old_peers; /* set while the whole list is replaced */
-  GHashTable *touched;    /* id -> HnNode before this run, or NULL */
-  guint n_refused[N_REFUSED];
-  char *first_refused[N_REFUSED];
-  gint64 wall;
-  gboolean health_changed;
-} Merge;
 
 HnMapUpdate *
 hn_map_update_new (void)
@@ -112,7 +74,21 @@ hn_named_filter_clear (HnNamedFilter *filter)
   g_clear_pointer (&filter->rules, hn_filter_rules_unref);
 }
 
-static void G_GNUC_PRINTF (3, 4) refuse (Merge *merge, Refused kind, const char *format, ...)
+static const struct
+{
+  const char *id;
+  const char *title;
+} refused_kinds[HN_N_REFUSED] = {
+  [HN_REFUSED_PEER] = { "map-bad-peer", "The server sent peers that can not be" },
+  [HN_REFUSED_KEY] = { "map-duplicate-key", "Two peers claim one key" },
+  [HN_REFUSED_ADDRESS] = { "map-duplicate-address", "Two peers claim one address" },
+  [HN_REFUSED_COUNT] = { "map-too-many-peers", "The tailnet is too large" },
+  [HN_REFUSED_SELF] = { "map-bad-self", "The server's word about this machine makes no sense" },
+  [HN_REFUSED_USERS] = { "map-too-many-users", "The tailnet has too many users" },
+};
+
+void
+hn_merge_refuse (HnMerge *merge, HnRefused kind, const char *format, ...)
 {
   if (merge->n_refused[kind]++ == 0)
     {
@@ -149,324 +125,26 @@ set_item (GPtrArray *items, HnHealthItem *item, gint64 wall)
   return TRUE;
 }
 
-static const char *
-describe (const HnNodeFields *fields)
-{
-  return fields->name[0] != '\0' ? fields->name : "without a name";
-}
-
-/* Whether a node can really have this address: one address, of a host. */
 static gboolean
-is_host_address (const HnPrefix *prefix)
+remove_item (GPtrArray *items, const char *id)
 {
-  static const guint8 zeros[16];
-  static const guint8 ones[4] = { 255, 255, 255, 255 };
-  const HnIp *ip = &prefix->ip;
-
-  return ip->family != 0 && hn_prefix_is_single (prefix) && !hn_ip_is_loopback (ip)
-         && !hn_ip_is_multicast (ip) && memcmp (ip->bytes, zeros, sizeof zeros) != 0
-         && !(ip->family == 4 && memcmp (ip->bytes, ones, sizeof ones) == 0);
-}
-
-static const HnPrefix *
-find_bad_address (const HnNodeFields *fields)
-{
-  for (gsize i = 0; i < fields->n_addresses; i++)
-    if (!is_host_address (&fields->addresses[i]))
-      return &fields->addresses[i];
-  return NULL;
-}
-
-static gboolean
-has_address (const HnNodeFields *fields, const HnIp *ip)
-{
-  for (gsize i = 0; i < fields->n_addresses; i++)
-    if (hn_ip_equal (&fields->addresses[i].ip, ip))
-      return TRUE;
+  for (guint i = 0; i < items->len; i++)
+    if (g_str_equal (((HnHealthItem *) items->pdata[i])->id, id))
+      {
+        g_ptr_array_remove_index (items, i);
+        return TRUE;
+      }
   return FALSE;
 }
 
-/* Remembers what a peer was before this run. */
-static void
-touch (Merge *merge, gint64 id)
+void
+hn_merge_forget_remark (HnMerge *merge, const char *id)
 {
-  HnNode *old;
-
-  if (merge->old_peers != NULL || g_hash_table_contains (merge->touched, &id))
-    return;
-  old = hn_peer_table_get (&merge->map->peers, id);
-  g_hash_table_insert (merge->touched, g_memdup2 (&id, sizeof id),
-                       old != NULL ? hn_node_ref (old) : NULL);
+  g_ptr_array_add (merge->forgotten, (gpointer) id);
 }
 
 static void
-remove_peer (Merge *merge, gint64 id)
-{
-  HnNode *old = hn_peer_table_get (&merge->map->peers, id);
-
-  if (old == NULL)
-    return;
-  touch (merge, id);
-  hn_peer_table_remove (&merge->map->peers, old);
-}
-
-static gboolean
-check_peer (Merge *merge, const HnNodeFields *fields)
-{
-  const HnNodeFields *own
-      = merge->map->self_node != NULL ? hn_node_get (merge->map->self_node) : NULL;
-  const HnPrefix *bad = find_bad_address (fields);
-  char text[HN_IP_TEXT_MAX];
-
-  if (fields->id <= 0)
-    refuse (merge, REFUSED_PEER, "the peer %s has no number", describe (fields));
-  else if (hn_node_public_is_zero (&fields->key))
-    refuse (merge, REFUSED_PEER, "the peer %s has no key", describe (fields));
-  else if (own != NULL && hn_node_public_equal (&own->key, &fields->key))
-    refuse (merge, REFUSED_KEY, "the peer %s has this machine's own key", describe (fields));
-  else if (bad != NULL)
-    refuse (merge, REFUSED_PEER, "the peer %s has the address %s", describe (fields),
-            hn_prefix_format (bad, text));
-  else
-    {
-      for (gsize i = 0; own != NULL && i < fields->n_addresses; i++)
-        if (has_address (own, &fields->addresses[i].ip))
-          {
-            refuse (merge, REFUSED_ADDRESS, "the peer %s has this machine's own address %s",
-                    describe (fields), hn_ip_format (&fields->addresses[i].ip, text));
-            return FALSE;
-          }
-      return TRUE;
-    }
-  return FALSE;
-}
-
-/*
- * Whether another peer stands in the way of a new form. In a whole list the first one stays. In a
- * delta the newer word counts, and the peer that had the key or address before goes: servers reuse
- * addresses, and may say of the deletion only later.
- */
-static gboolean
-make_room (Merge *merge, const HnNodeFields *fields, HnNode *other, Refused kind, const char *what)
-{
-  if (other == NULL || hn_node_get (other)->id == fields->id)
-    return TRUE;
-  refuse (merge, kind, "%s is that of %s and of %s", what, describe (hn_node_get (other)),
-          describe (fields));
-  if (merge->old_peers != NULL)
-    return FALSE;
-  remove_peer (merge, hn_node_get (other)->id);
-  return TRUE;
-}
-
-/* Adds or replaces one peer, if it makes sense. */
-static void
-put_peer (Merge *merge, HnNode *node)
-{
-  HnPeerTable *peers = &merge->map->peers;
-  const HnNodeFields *fields = hn_node_get (node);
-  HnNode *old;
-  HnNode *before;
-
-  if (merge->map->self_node != NULL && fields->id == hn_node_get (merge->map->self_node)->id)
-    return;
-  if (!check_peer (merge, fields))
-    return;
-
-  old = hn_peer_table_get (peers, fields->id);
-  if (old != NULL && hn_node_equal (old, node))
-    return;
-  if (old == NULL && g_hash_table_size (peers->by_id) >= HN_NETMAP_MAX_PEERS)
-    {
-      refuse (merge, REFUSED_COUNT, "there are more than %d peers", HN_NETMAP_MAX_PEERS);
-      return;
-    }
-
-  if (!make_room (merge, fields, hn_peer_table_get_by_key (peers, &fields->key), REFUSED_KEY,
-                  "one key"))
-    return;
-  for (gsize i = 0; i < fields->n_addresses; i++)
-    {
-      const HnIp *ip = &fields->addresses[i].ip;
-      char text[HN_IP_TEXT_MAX];
-
-      if (!make_room (merge, fields, hn_peer_table_get_by_address (peers, ip), REFUSED_ADDRESS,
-                      hn_ip_format (ip, text)))
-        return;
-    }
-
-  touch (merge, fields->id);
-  if (old != NULL)
-    hn_peer_table_remove (peers, old);
-  before = merge->old_peers != NULL ? hn_peer_table_get (merge->old_peers, fields->id) : NULL;
-  hn_peer_table_add (peers, before != NULL && hn_node_equal (before, node) ? before : node);
-}
-
-/* Lists one peer by what it was and is. */
-static void
-note_difference (HnNetmapChange *change, HnNode *old, HnNode *now)
-{
-  if (now != NULL && (old == NULL || !hn_node_equal (old, now)))
-    g_ptr_array_add (change->changed, hn_node_ref (now));
-  if (old != NULL
-      && (now == NULL || !hn_node_public_equal (&hn_node_get (old)->key, &hn_node_get (now)->key)))
-    g_ptr_array_add (change->removed, hn_node_ref (old));
-}
-
-static void
-replace_peers (Merge *merge, GPtrArray *list)
-{
-  HnPeerTable old = merge->map->peers;
-  GHashTableIter iter;
-  gpointer fields;
-
-  /* What was skipped before is gone with the list it was in. */
-  if (merge->map->remarks->len > 0)
-    {
-      g_ptr_array_set_size (merge->map->remarks, 0);
-      merge->health_changed = TRUE;
-    }
-  hn_peer_table_init (&merge->map->peers);
-  merge->old_peers = &old;
-  for (guint i = 0; i < list->len; i++)
-    put_peer (merge, list->pdata[i]);
-  merge->old_peers = NULL;
-  merge->change->full = TRUE;
-
-  g_hash_table_iter_init (&iter, merge->map->peers.by_id);
-  while (g_hash_table_iter_next (&iter, &fields, NULL))
-    note_difference (merge->change, hn_peer_table_get (&old, ((HnNodeFields *) fields)->id),
-                     hn_node_from_fields (fields));
-  g_hash_table_iter_init (&iter, old.by_id);
-  while (g_hash_table_iter_next (&iter, &fields, NULL))
-    if (hn_peer_table_get (&merge->map->peers, ((HnNodeFields *) fields)->id) == NULL)
-      note_difference (merge->change, hn_node_from_fields (fields), NULL);
-  hn_peer_table_clear (&old);
-}
-
-/* A peer in a form that differs in some fields. */
-static void
-put_fields (Merge *merge, const HnNodeFields *fields)
-{
-  g_autoptr (HnNode) node = hn_node_new (fields);
-
-  put_peer (merge, node);
-}
-
-static void
-set_seen (Merge *merge, const HnPeerFlag *flag)
-{
-  HnNode *old = hn_peer_table_get (&merge->map->peers, flag->id);
-  HnNodeFields fields;
-
-  if (old == NULL)
-    return;
-  fields = *hn_node_get (old);
-  fields.last_seen = flag->value ? merge->wall + merge->map->clock_offset : 0;
-  put_fields (merge, &fields);
-}
-
-static void
-set_online (Merge *merge, const HnPeerFlag *flag)
-{
-  HnNode *old = hn_peer_table_get (&merge->map->peers, flag->id);
-  HnNodeFields fields;
-
-  if (old == NULL)
-    return;
-  fields = *hn_node_get (old);
-  fields.online = flag->value ? HN_ONLINE_YES : HN_ONLINE_NO;
-  put_fields (merge, &fields);
-}
-
-/* A patch may name our own id (when our key expires); that is no peer, and Node says it as well. */
-static void
-patch_peer (Merge *merge, const HnPeerPatch *patch)
-{
-  HnNode *old = hn_peer_table_get (&merge->map->peers, patch->id);
-  HnNodeFields fields;
-
-  if (old == NULL)
-    return;
-  fields = *hn_node_get (old);
-  if (patch->present & HN_PATCH_DERP)
-    fields.home_derp = patch->home_derp;
-  if (patch->present & HN_PATCH_KEY)
-    fields.key = patch->key;
-  if (patch->present & HN_PATCH_DISCO)
-    fields.disco = patch->disco;
-  if (patch->present & HN_PATCH_ONLINE)
-    fields.online = patch->online;
-  if (patch->present & HN_PATCH_LAST_SEEN)
-    fields.last_seen = patch->last_seen;
-  if (patch->present & HN_PATCH_KEY_EXPIRY)
-    fields.key_expiry = patch->key_expiry;
-  if (patch->present & HN_PATCH_ENDPOINTS)
-    {
-      fields.endpoints = patch->endpoints;
-      fields.n_endpoints = patch->n_endpoints;
-    }
-  if (patch->present & HN_PATCH_CAPABILITIES)
-    fields.capabilities = (const char *const *) patch->capabilities;
-  put_fields (merge, &fields);
-}
-
-#define FOREACH_IN(array, Type, item)                                                              \
-  for (const Type *item = (array) != NULL ? (const Type *) (gpointer) (array)->data : NULL,        \
-                  *item##_end = (array) != NULL ? item + (array)->len : NULL;                      \
-       item < item##_end; item++)
-
-static void
-merge_peers (Merge *merge, const HnMapUpdate *update)
-{
-  GHashTableIter iter;
-  gpointer id;
-  gpointer old;
-
-  if (update->peers != NULL && update->peers->len > 0)
-    {
-      replace_peers (merge, update->peers);
-      return;
-    }
-
-  FOREACH_IN (update->peers_removed, gint64, removed)
-  remove_peer (merge, *removed);
-  for (guint i = 0; update->peers_changed != NULL && i < update->peers_changed->len; i++)
-    put_peer (merge, update->peers_changed->pdata[i]);
-  FOREACH_IN (update->peer_seen, HnPeerFlag, seen)
-  set_seen (merge, seen);
-  FOREACH_IN (update->online, HnPeerFlag, online)
-  set_online (merge, online);
-  FOREACH_IN (update->patches, HnPeerPatch, patch)
-  patch_peer (merge, patch);
-
-  g_hash_table_iter_init (&iter, merge->touched);
-  while (g_hash_table_iter_next (&iter, &id, &old))
-    note_difference (merge->change, old, hn_peer_table_get (&merge->map->peers, *(gint64 *) id));
-}
-
-static void
-merge_self (Merge *merge, HnNode *node)
-{
-  HnNetmap *map = merge->map;
-  const HnPrefix *bad = find_bad_address (hn_node_get (node));
-  char text[HN_IP_TEXT_MAX];
-
-  if (bad != NULL)
-    {
-      refuse (merge, REFUSED_SELF, "it has the address %s", hn_prefix_format (bad, text));
-      return;
-    }
-  if (map->self_node != NULL && hn_node_equal (map->self_node, node))
-    return;
-  g_clear_pointer (&map->self_node, hn_node_unref);
-  map->self_node = hn_node_ref (node);
-  remove_peer (merge, hn_node_get (node)->id);
-  merge->change->parts |= HN_NETMAP_SELF;
-}
-
-static void
-merge_derp (Merge *merge, HnMapUpdate *update)
+merge_derp (HnMerge *merge, HnMapUpdate *update)
 {
   HnNetmap *map = merge->map;
   g_autoptr (HnDerpMap) derp = NULL;
@@ -485,6 +163,7 @@ merge_derp (Merge *merge, HnMapUpdate *update)
 
   if (update->has_derp_regions)
     {
+      hn_merge_forget_remark (merge, "map-bad-relay");
       regions = g_steal_pointer (&update->derp_regions);
       n_regions = update->n_derp_regions;
       update->n_derp_regions = 0;
@@ -532,7 +211,7 @@ compare_names (gconstpointer a, gconstpointer b)
 }
 
 static void
-merge_filters (Merge *merge, const HnMapUpdate *update)
+merge_filters (HnMerge *merge, const HnMapUpdate *update)
 {
   HnNetmap *map = merge->map;
   g_autofree gpointer *names = NULL;
@@ -543,6 +222,7 @@ merge_filters (Merge *merge, const HnMapUpdate *update)
 
   if (update->packet_filter == NULL && update->packet_filters == NULL && !update->clear_filters)
     return;
+  hn_merge_forget_remark (merge, "map-bad-rule");
   if (update->packet_filter != NULL)
     changed = set_filter (map, "base", update->packet_filter);
   if (update->clear_filters && g_hash_table_size (map->filters) > 0)
@@ -550,7 +230,7 @@ merge_filters (Merge *merge, const HnMapUpdate *update)
       g_hash_table_remove_all (map->filters);
       changed = TRUE;
     }
-  FOREACH_IN (update->packet_filters, HnNamedFilter, named)
+  HN_FOREACH_IN (update->packet_filters, HnNamedFilter, named)
   changed = set_filter (map, named->name, named->rules) || changed;
   if (!changed && map->filter != NULL)
     return;
@@ -570,7 +250,7 @@ merge_filters (Merge *merge, const HnMapUpdate *update)
 }
 
 static void
-merge_users (Merge *merge, HnMapUpdate *update)
+merge_users (HnMerge *merge, HnMapUpdate *update)
 {
   HnNetmap *map = merge->map;
 
@@ -584,7 +264,8 @@ merge_users (Merge *merge, HnMapUpdate *update)
         continue;
       if (there == NULL && g_hash_table_size (map->users) >= HN_NETMAP_MAX_USERS)
         {
-          refuse (merge, REFUSED_USERS, "there are more than %d users", HN_NETMAP_MAX_USERS);
+          hn_merge_refuse (merge, HN_REFUSED_USERS, "there are more than %d users",
+                           HN_NETMAP_MAX_USERS);
           continue;
         }
       g_hash_table_add (map->users, hn_user_new (user->id, user->login_name, user->display_name));
@@ -593,7 +274,7 @@ merge_users (Merge *merge, HnMapUpdate *update)
 }
 
 static void
-merge_settings (Merge *merge, HnMapUpdate *update)
+merge_settings (HnMerge *merge, HnMapUpdate *update)
 {
   HnNetmap *map = merge->map;
 
@@ -623,7 +304,7 @@ merge_settings (Merge *merge, HnMapUpdate *update)
 }
 
 static void
-merge_clock (Merge *merge, gint64 control_time)
+merge_clock (HnMerge *merge, gint64 control_time)
 {
   HnNetmap *map = merge->map;
   const gint64 difference = control_time - merge->wall;
@@ -639,7 +320,7 @@ merge_clock (Merge *merge, gint64 control_time)
 
 /* Plain texts have no ids: theirs comes from the text, so that it stays while the text does. */
 static void
-merge_texts (Merge *merge, GPtrArray *texts)
+merge_texts (HnMerge *merge, GPtrArray *texts)
 {
   g_autoptr (GPtrArray) old = g_steal_pointer (&merge->map->texts);
   GPtrArray *items = g_ptr_array_new_with_free_func ((GDestroyNotify) hn_health_item_free);
@@ -668,21 +349,13 @@ merge_texts (Merge *merge, GPtrArray *texts)
 }
 
 static void
-remove_message (Merge *merge, const char *id)
+remove_message (HnMerge *merge, const char *id)
 {
-  GPtrArray *messages = merge->map->messages;
-
-  for (guint i = 0; i < messages->len; i++)
-    if (g_str_equal (((HnHealthItem *) messages->pdata[i])->id, id))
-      {
-        g_ptr_array_remove_index (messages, i);
-        merge->health_changed = TRUE;
-        return;
-      }
+  merge->health_changed = remove_item (merge->map->messages, id) || merge->health_changed;
 }
 
 static void
-merge_health (Merge *merge, HnMapUpdate *update)
+merge_health (HnMerge *merge, HnMapUpdate *update)
 {
   HnNetmap *map = merge->map;
 
@@ -702,15 +375,25 @@ merge_health (Merge *merge, HnMapUpdate *update)
 }
 
 static void
-merge_remarks (Merge *merge, HnMapUpdate *update)
+set_remark (HnMerge *merge, HnHealthItem *item)
 {
-  HnNetmap *map = merge->map;
+  GPtrArray *remarks = merge->map->remarks;
 
+  for (guint i = merge->forgotten->len; i > 0; i--)
+    if (g_str_equal (merge->forgotten->pdata[i - 1], item->id))
+      g_ptr_array_remove_index (merge->forgotten, i - 1);
+  if (remarks->len < MAX_MESSAGES)
+    merge->health_changed = set_item (remarks, item, merge->wall) || merge->health_changed;
+  else
+    hn_health_item_free (item);
+}
+
+static void
+merge_remarks (HnMerge *merge, HnMapUpdate *update)
+{
   for (guint i = 0; update->remarks != NULL && i < update->remarks->len; i++)
-    if (map->remarks->len < MAX_MESSAGES
-        && set_item (map->remarks, hn_health_item_copy (update->remarks->pdata[i]), merge->wall))
-      merge->health_changed = TRUE;
-  for (int kind = 0; kind < N_REFUSED; kind++)
+    set_remark (merge, hn_health_item_copy (update->remarks->pdata[i]));
+  for (int kind = 0; kind < HN_N_REFUSED; kind++)
     {
       g_autofree char *text = NULL;
 
@@ -718,14 +401,14 @@ merge_remarks (Merge *merge, HnMapUpdate *update)
         continue;
       text = g_strdup_printf ("Skipped %u, the first because %s. Ask whoever runs the server.",
                               merge->n_refused[kind], merge->first_refused[kind]);
-      if (set_item (
-              map->remarks,
-              hn_health_item_new (refused_kinds[kind].id,
-                                  kind == REFUSED_SELF ? HN_SEVERITY_ERROR : HN_SEVERITY_WARNING,
-                                  refused_kinds[kind].title, text, NULL),
-              merge->wall))
-        merge->health_changed = TRUE;
+      set_remark (merge, hn_health_item_new (refused_kinds[kind].id,
+                                             kind == HN_REFUSED_SELF ? HN_SEVERITY_ERROR
+                                                                     : HN_SEVERITY_WARNING,
+                                             refused_kinds[kind].title, text, NULL));
     }
+  for (guint i = 0; i < merge->forgotten->len; i++)
+    merge->health_changed
+        = remove_item (merge->map->remarks, merge->forgotten->pdata[i]) || merge->health_changed;
 }
 
 static void
@@ -759,7 +442,7 @@ append_peer (gpointer node, gpointer list)
 
 /* The first response with our own node makes the map: all of it is new to whoever looks. */
 static void
-start (Merge *merge)
+start (HnMerge *merge)
 {
   g_ptr_array_set_size (merge->change->changed, 0);
   hn_netmap_foreach_peer (merge->map, append_peer, merge->change->changed);
@@ -788,17 +471,18 @@ change_new (void)
 HnNetmapChange *
 hn_netmap_apply (HnNetmap *self, HnMapUpdate *update, gint64 wall)
 {
-  Merge merge = { .map = self, .change = change_new (), .wall = wall };
+  HnMerge merge = { .map = self, .change = change_new (), .wall = wall };
 
   merge_clock (&merge, update->control_time);
   if (update->keep_alive)
     return merge.change;
 
   merge.touched = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, unref_node_or_null);
+  merge.forgotten = g_ptr_array_new ();
   if (update->node != NULL)
-    merge_self (&merge, update->node);
+    hn_merge_self (&merge, update->node);
   merge_derp (&merge, update);
-  merge_peers (&merge, update);
+  hn_merge_peers (&merge, update);
   merge_settings (&merge, update);
   merge_filters (&merge, update);
   merge_users (&merge, update);
@@ -816,7 +500,8 @@ hn_netmap_apply (HnNetmap *self, HnMapUpdate *update, gint64 wall)
     start (&merge);
 
   g_hash_table_unref (merge.touched);
-  for (int kind = 0; kind < N_REFUSED; kind++)
+  g_ptr_array_unref (merge.forgotten);
+  for (int kind = 0; kind < HN_N_REFUSED; kind++)
     g_free (merge.first_refused[kind]);
   return merge.change;
 }

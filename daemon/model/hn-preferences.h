@@ -8,10 +8,10 @@
 
 typedef struct
 {
-  char *name;           /* shown name, unique among the profiles */
-  char *server_url;     /* without trailing slash */
-  char *ca_certificate; /* PEM, or NULL for the system's store */
-  char *host_name;      /* "" for the machine's own */
+  char *name;               /* shown name, unique among the profiles */
+  char *server_url;         /* without trailing slash */
+  char *ca_certificate;     /* PEM, or NULL for the system's store */
+  char *host_name;          /* "" for the machine's own */
   guint capability_version; /* 0: the built-in one */
   gboolean accept_routes;
   gboolean accept_dns;

@@ -295,6 +295,25 @@ test_guards (void)
   g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
 }
 
+/* A server that repeats what is odd says nothing new; and what it mends is forgotten. */
+static void
+test_remarks (void)
+{
+  g_autoptr (HnNetmap) map = new_map ("{" SELF "}");
+  const char *odd = "{\"PacketFilters\":{\"base\":[{\"SrcIPs\":[\"x\"]}]}}";
+
+  check (map, odd, HN_NETMAP_FILTER | HN_NETMAP_HEALTH, 0, 0);
+  g_assert_nonnull (health_text (map, "map-bad-rule"));
+  check (map, odd, 0, 0, 0);
+  check (map, "{\"DERPMap\":{\"Regions\":{}}}", HN_NETMAP_DERP, 0, 0);
+  check (map, "{\"PacketFilters\":{\"base\":[]}}", HN_NETMAP_HEALTH, 0, 0);
+  g_assert_null (health_text (map, "map-bad-rule"));
+  check (map, "{\"Node\":{\"ID\":9,\"Addresses\":[\"127.0.0.1/32\"]}}", HN_NETMAP_HEALTH, 0, 0);
+  g_assert_nonnull (health_text (map, "map-bad-self"));
+  check (map, "{" SELF "}", HN_NETMAP_HEALTH, 0, 0);
+  g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
+}
+
 /* In a delta the newer peer has the address: the server may say only later that the older is gone. */
 static void
 test_takeover (void)
@@ -351,9 +370,9 @@ test_derp (void)
   g_assert_cmpfloat (region->score, ==, 0.5);
   g_assert_cmpstr (region->nodes[0].host_name, ==, "fd00::1");
   check (map, "{\"DERPMap\":{\"HomeParams\":{\"RegionScore\":null}}}", 0, 0, 0);
-  /* New regions keep the scores. */
+  /* New regions keep the scores, and take back what was said of the old ones. */
   check (map, "{\"DERPMap\":{\"Regions\":{\"999\":{\"Nodes\":[{\"HostName\":\"h\"}]}}}}",
-         HN_NETMAP_DERP, 0, 0);
+         HN_NETMAP_DERP | HN_NETMAP_HEALTH, 0, 0);
   region = hn_derp_map_get_region (hn_netmap_get_derp_map (map), 999);
   g_assert_cmpfloat (region->score, ==, 0.5);
   g_assert_cmpint (region->nodes[0].stun_port, ==, 3478);
@@ -561,6 +580,7 @@ main (int argc, char **argv)
   g_test_add_func ("/map-merge/patch", test_patch);
   g_test_add_func ("/map-merge/patch-key", test_patch_key);
   g_test_add_func ("/map-merge/guards", test_guards);
+  g_test_add_func ("/map-merge/remarks", test_remarks);
   g_test_add_func ("/map-merge/takeover", test_takeover);
   g_test_add_func ("/map-merge/derp", test_derp);
   g_test_add_func ("/map-merge/dns", test_dns);
