@@ -64,6 +64,7 @@ HnHttp2 *hn_control_connect_finish (GAsyncResult *result, GError **error);
 
 /* Plain HEAD or GET of a URL on the server's own host (PingRequest without Noise). */
 void hn_control_plain_request_async (HnDialer *dialer, const HnServerAddress *server,
-                                     const char *method, const char *path, GCancellable *cancellable,
-                                     GAsyncReadyCallback callback, gpointer data);
+                                     const char *method, const char *path,
+                                     GCancellable *cancellable, GAsyncReadyCallback callback,
+                                     gpointer data);
 gboolean hn_control_plain_request_finish (GAsyncResult *result, guint *status, GError **error);

@@ -176,8 +176,9 @@ map_tls_error (Dial *dial, const GError *error)
       || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED))
     return g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("%s closed the connection in its TLS handshake"),
                         dial->where);
-  return g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("TLS with %s failed: %s"), dial->where,
-                      error->message);
+  return g_error_new (HN_ERROR, HN_ERROR_TLS,
+                      _ ("TLS with %s failed: %s; check that it speaks TLS on this port"),
+                      dial->where, error->message);
 }
 
 static gboolean
@@ -201,7 +202,7 @@ check_peer (Dial *dial, GError **error)
   const char *name = dial->tls_name != NULL ? dial->tls_name : dial->host;
   GTlsCertificateFlags flags;
 
-  if (dial->tls_insecure)
+  if (dial->tls_pin == NULL && dial->tls_insecure)
     return TRUE;
   if (peer == NULL)
     {

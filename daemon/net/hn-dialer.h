@@ -31,7 +31,7 @@ typedef struct
   gboolean tls;
   const char *tls_name;  /* verified name and SNI; NULL: host */
   const char *tls_pin;   /* "sha256-raw:HEX" of the DER certificate, instead of a CA; or NULL */
-  gboolean tls_insecure; /* no verification: a relay that the server marked so */
+  gboolean tls_insecure; /* no verification but the pin, if any: a relay marked so */
   const HnIp *literals;  /* dialled in order instead of resolving host, if n_literals > 0 */
   gsize n_literals;
   guint timeout_s; /* for all of it; 0: 10 s */

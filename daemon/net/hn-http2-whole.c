@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests whose whole answer is wanted, on top of the streaming ones. */
+#include "net/hn-http2.h"
+
+#include <glib/gi18n.h>
+
+#include "base/hn-error.h"
+#include "net/hn-http2-private.h"
+
+typedef struct
+{
+  HnHttp2Request *request; /* NULL when it ended */
+  GByteArray *body;
+  gsize max_body;
+  guint timeout_s;
+  guint status;
+  guint retry_after_s;
+  GSource *cancel_source;
+  GSource *timeout_source;
+} Whole;
+
+static void
+clear_source (GSource **source)
+{
+  if (*source != NULL)
+    {
+      g_source_destroy (*source);
+      g_clear_pointer (source, g_source_unref);
+    }
+}
+
+static void
+whole_free (gpointer data)
+{
+  Whole *whole = data;
+
+  clear_source (&whole->cancel_source);
+  clear_source (&whole->timeout_source);
+  g_byte_array_unref (whole->body);
+  g_free (whole);
+}
+
+/* Takes the reference that the request held. */
+static void
+whole_end (GTask *task, GError *error)
+{
+  Whole *whole = g_task_get_task_data (task);
+
+  whole->request = NULL;
+  clear_source (&whole->cancel_source);
+  clear_source (&whole->timeout_source);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    {
+      g_task_return_pointer (task, g_byte_array_free_to_bytes (whole->body),
+                             (GDestroyNotify) g_bytes_unref);
+      whole->body = g_byte_array_new ();
+    }
+  g_object_unref (task);
+}
+
+static gboolean
+on_whole_headers (gpointer user, guint status)
+{
+  Whole *whole = g_task_get_task_data (user);
+
+  whole->status = status;
+  whole->retry_after_s = hn_http2_request_get_retry_after (whole->request);
+  return TRUE;
+}
+
+static gboolean
+on_whole_data (gpointer user, const guint8 *data, gsize len)
+{
+  Whole *whole = g_task_get_task_data (user);
+
+  if (len <= whole->max_body - whole->body->len)
+    g_byte_array_append (whole->body, data, (guint) len);
+  else
+    {
+      /* The request goes first: the task's callback may end the whole session. */
+      hn_http2_request_cancel (whole->request);
+      whole_end (user,
+                 g_error_new (HN_ERROR, HN_ERROR_PROTOCOL, _ ("The server's answer is too long")));
+    }
+  return TRUE;
+}
+
+static void
+on_whole_end (gpointer user, const GError *error)
+{
+  whole_end (user, error != NULL ? g_error_copy (error) : NULL);
+}
+
+static gboolean
+on_whole_cancelled (GCancellable *cancellable, gpointer data)
+{
+  Whole *whole = g_task_get_task_data (data);
+
+  hn_http2_request_cancel (whole->request);
+  whole_end (data, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The request was cancelled")));
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_whole_timeout (gpointer data)
+{
+  Whole *whole = g_task_get_task_data (data);
+
+  hn_http2_request_cancel (whole->request);
+  whole_end (data, g_error_new (HN_ERROR, HN_ERROR_TIMEOUT,
+                                _ ("The server did not answer the request within %u s"),
+                                whole->timeout_s));
+  return G_SOURCE_REMOVE;
+}
+
+void
+hn_http2_request_async (HnHttp2 *self, const char *method, const char *path,
+                        const char *const *headers, GBytes *body, gsize max_body, guint timeout_s,
+                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  static const HnHttp2StreamOps ops = {
+    .headers = on_whole_headers,
+    .data = on_whole_data,
+    .end = on_whole_end,
+  };
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  Whole *whole;
+
+  g_return_if_fail (HN_IS_HTTP2 (self));
+  g_task_set_source_tag (task, hn_http2_request_async);
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  g_task_set_check_cancellable (task, FALSE);
+  whole = g_new0 (Whole, 1);
+  whole->body = g_byte_array_new ();
+  whole->max_body = MIN (max_body, (gsize) G_MAXINT);
+  whole->timeout_s = timeout_s;
+  g_task_set_task_data (task, whole, whole_free);
+  whole->request = hn_http2_request_stream (self, method, path, headers, body, &ops, task);
+  if (whole->request == NULL)
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_CONNECTION_LOST,
+                               _ ("The connection to the server is closed"));
+      return;
+    }
+  if (cancellable != NULL)
+    {
+      whole->cancel_source = g_cancellable_source_new (cancellable);
+      g_source_set_callback (whole->cancel_source, G_SOURCE_FUNC (on_whole_cancelled), task, NULL);
+      g_source_attach (whole->cancel_source, g_task_get_context (task));
+    }
+  if (timeout_s > 0)
+    {
+      whole->timeout_source = g_timeout_source_new_seconds (timeout_s);
+      g_source_set_callback (whole->timeout_source, on_whole_timeout, task, NULL);
+      g_source_attach (whole->timeout_source, g_task_get_context (task));
+    }
+  g_steal_pointer (&task); /* the request's until whole_end() */
+}
+
+GBytes *
+hn_http2_request_finish (HnHttp2 *self, GAsyncResult *result, guint *status, guint *retry_after_s,
+                         GError **error)
+{
+  Whole *whole;
+
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  whole = g_task_get_task_data (G_TASK (result));
+  if (status != NULL)
+    *status = whole != NULL ? whole->status : 0;
+  if (retry_after_s != NULL)
+    *retry_after_s = whole != NULL ? whole->retry_after_s : 0;
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
