@@ -80,6 +80,7 @@ hn_noise_opener_feed (HnNoiseOpener *self, const guint8 *data, gsize len, GByteA
     return broken (self, error, _ ("The encrypted connection is broken"));
   while (len > 0)
     {
+      guint8 nothing[1];
       gsize sealed;
       guint at = out->len;
 
@@ -94,7 +95,7 @@ hn_noise_opener_feed (HnNoiseOpener *self, const guint8 *data, gsize len, GByteA
         return TRUE;
       g_byte_array_set_size (out, at + (guint) (sealed - HN_AEAD_TAG_SIZE));
       if (!hn_aead_open (self->key, self->counter, TRUE, NULL, 0, self->record + HEADER, sealed,
-                         out->data + at))
+                         sealed > HN_AEAD_TAG_SIZE ? out->data + at : nothing))
         {
           g_byte_array_set_size (out, at);
           return broken (self, error, _ ("A record of the server was damaged on the way"));
@@ -123,6 +124,8 @@ hn_noise_early_feed (HnNoiseEarly *self, const guint8 *data, gsize len, GByteArr
 {
   static const guint8 magic[5] = { 0xff, 0xff, 0xff, 'T', 'S' };
 
+  if (len == 0)
+    return TRUE;
   while (!self->done && self->have < sizeof self->head && len > 0)
     {
       self->head[self->have++] = *data++;

@@ -53,6 +53,8 @@ fuzz_records (const uint8_t *data, size_t size, gboolean sealed)
     }
   hn_noise_sealer_init (&sealer, key);
   hn_noise_sealer_seal (&sealer, data, size, wire);
+  if (wire->len == 0)
+    return;
   cut = wire->len / 3;
   g_assert (hn_noise_opener_feed (&opener, wire->data, cut, out, NULL));
   g_assert (hn_noise_opener_feed (&opener, wire->data + cut, wire->len - cut, out, NULL));
