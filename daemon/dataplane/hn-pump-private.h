@@ -79,6 +79,7 @@ struct _HnPump
   guint8 scratch[HN_PACKET_HEADROOM + HN_IP_REPLY_MAX + HN_PACKET_TAILROOM];
 };
 
+/* Reads the clock, once an event; returns what it wrote to now_us. */
 gint64 hn_pump_update_now (HnPump *self);
 
 /* hn-pump-peers.c */
