@@ -466,6 +466,22 @@ on_element (const char *text, gsize len, gpointer user)
     hn_map_parser_remark (&self->parser, HN_MAP_REMARK_PEER, "a number in it is out of range");
 }
 
+static gsize
+on_try_element (const char *text, gsize len, gpointer user)
+{
+  HnMapDecoder *self = user;
+  HnMapRemarks before;
+  HnJsonReader reader;
+
+  hn_map_parser_save_remarks (&self->parser, &before);
+  hn_json_reader_init (&reader, text, len);
+  self->member->read (self, &reader);
+  if (hn_json_reader_ok (&reader))
+    return reader.pos;
+  hn_map_parser_restore_remarks (&self->parser, &before);
+  return 0;
+}
+
 static void
 on_oversize (gpointer user)
 {
@@ -480,6 +496,7 @@ static const HnMapSplitterFuncs splitter_funcs = {
   .value = on_value,
   .begin_list = on_begin_list,
   .element = on_element,
+  .try_element = on_try_element,
   .oversize = on_oversize,
 };
 

@@ -29,6 +29,23 @@ hn_map_parser_remark (HnMapParser *self, HnMapRemark kind, const char *format, .
     }
 }
 
+void
+hn_map_parser_save_remarks (const HnMapParser *self, HnMapRemarks *out)
+{
+  memcpy (out->n, self->n_remarks, sizeof out->n);
+}
+
+void
+hn_map_parser_restore_remarks (HnMapParser *self, const HnMapRemarks *before)
+{
+  for (int kind = 0; kind < HN_MAP_N_REMARKS; kind++)
+    {
+      self->n_remarks[kind] = before->n[kind];
+      if (before->n[kind] == 0)
+        g_clear_pointer (&self->examples[kind], g_free);
+    }
+}
+
 static void
 add_remarks (HnMapParser *self)
 {

@@ -69,6 +69,15 @@ void hn_map_parser_clear (HnMapParser *self);
 void hn_map_parser_remark (HnMapParser *self, HnMapRemark kind, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
+/* Remembers how much was counted, and takes back what was counted since. */
+typedef struct
+{
+  guint n[HN_MAP_N_REMARKS];
+} HnMapRemarks;
+
+void hn_map_parser_save_remarks (const HnMapParser *self, HnMapRemarks *out);
+void hn_map_parser_restore_remarks (HnMapParser *self, const HnMapRemarks *before);
+
 /* Reads a text without control characters; FALSE and "" for another type, or when it is longer. */
 gboolean hn_map_read_text (HnJsonReader *reader, char *buf, gsize size);
 char *hn_map_dup_text (HnJsonReader *reader, gsize max); /* nullable */

@@ -6,6 +6,8 @@
 #include "base/hn-json-reader.h"
 
 #define MEMBER_NAME_SIZE 64
+/* With less text than this an element is hardly there as a whole. */
+#define MIN_TRY 128
 /* What a splitter keeps for the next object. */
 #define KEPT_BUFFER (16 * 1024)
 
@@ -385,6 +387,19 @@ hn_map_splitter_feed (HnMapSplitter *self, const char *text, gsize len)
         {
           p++;
           continue;
+        }
+      if (*p == '{' && end - p >= MIN_TRY
+          && (self->state == STATE_FIRST_ELEMENT || self->state == STATE_ELEMENT))
+        {
+          const gsize n
+              = self->funcs->try_element (p, MIN ((gsize) (end - p), self->limit), self->user);
+
+          if (n > 0)
+            {
+              self->state = STATE_AFTER_ELEMENT;
+              p += n;
+              continue;
+            }
         }
       if (!step (self, *p, &begins))
         {

@@ -22,6 +22,10 @@ typedef struct
   void (*value) (const char *text, gsize len, gpointer user);
   void (*begin_list) (gpointer user);
   void (*element) (const char *text, gsize len, gpointer user);
+  /* An object begins at @text and may go on behind @len. Reads it if it is there as a whole and
+   * returns its length; else returns 0 and leaves no trace, and it comes again as an element. This
+   * saves looking for the end of the many elements that do not span chunks. */
+  gsize (*try_element) (const char *text, gsize len, gpointer user);
   /* A value or element was longer than the limit and has been passed over. */
   void (*oversize) (gpointer user);
 } HnMapSplitterFuncs;

@@ -109,17 +109,22 @@ check_peer (HnMerge *merge, const HnNodeFields *fields)
   return FALSE;
 }
 
+/* The peer that stands in the way of a new form: it has the key or the address. */
+static HnNode *
+other_than (HnNode *found, const HnNodeFields *fields)
+{
+  return found != NULL && hn_node_get (found)->id != fields->id ? found : NULL;
+}
+
 /*
- * Whether another peer stands in the way of a new form. In a whole list the first one stays. In a
- * delta the newer word counts, and the peer that had the key or address before goes: servers reuse
- * addresses, and may say of the deletion only later.
+ * Settles that two peers claim one key or address. In a whole list the first one stays. In a delta
+ * the newer word counts, and the peer that had it before goes: servers reuse addresses, and may say
+ * of the deletion only later.
  */
 static gboolean
 make_room (HnMerge *merge, const HnNodeFields *fields, HnNode *other, HnRefused kind,
            const char *what)
 {
-  if (other == NULL || hn_node_get (other)->id == fields->id)
-    return TRUE;
   hn_merge_refuse (merge, kind, "%s is that of %s and of %s", what, describe (hn_node_get (other)),
                    describe (fields));
   if (merge->old_peers != NULL)
@@ -134,6 +139,7 @@ put_peer (HnMerge *merge, HnNode *node)
 {
   HnPeerTable *peers = &merge->map->peers;
   const HnNodeFields *fields = hn_node_get (node);
+  HnNode *other;
   HnNode *old;
   HnNode *before;
 
@@ -152,16 +158,17 @@ put_peer (HnMerge *merge, HnNode *node)
       return;
     }
 
-  if (!make_room (merge, fields, hn_peer_table_get_by_key (peers, &fields->key), HN_REFUSED_KEY,
-                  "one key"))
+  other = other_than (hn_peer_table_get_by_key (peers, &fields->key), fields);
+  if (other != NULL && !make_room (merge, fields, other, HN_REFUSED_KEY, "one key"))
     return;
   for (gsize i = 0; i < fields->n_addresses; i++)
     {
       const HnIp *ip = &fields->addresses[i].ip;
       char text[HN_IP_TEXT_MAX];
 
-      if (!make_room (merge, fields, hn_peer_table_get_by_address (peers, ip), HN_REFUSED_ADDRESS,
-                      hn_ip_format (ip, text)))
+      other = other_than (hn_peer_table_get_by_address (peers, ip), fields);
+      if (other != NULL
+          && !make_room (merge, fields, other, HN_REFUSED_ADDRESS, hn_ip_format (ip, text)))
         return;
     }
 
