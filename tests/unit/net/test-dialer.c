@@ -271,6 +271,12 @@ expect_pin (const char *certificate, const char *hash_of, const char *host, cons
 static void
 test_pin (void)
 {
+  const HnDialTarget both = {
+    .host = "127.0.0.1",
+    .tls_pin = "sha256-raw:0000000000000000000000000000000000000000000000000000000000000000",
+    .tls_insecure = TRUE,
+  };
+
   expect_pin ("self-signed.pem", "self-signed.sha256", "127.0.0.1", "hs.test", -1);
   expect_pin ("self-signed.pem", "self-signed.sha256", "127.0.0.1", NULL, -1);
   expect_pin ("self-signed-meta.pem", "self-signed.sha256", "127.0.0.1", "hs.test", -1);
@@ -279,6 +285,8 @@ test_pin (void)
               HN_ERROR_TLS_WRONG_NAME);
   expect_pin ("self-signed-expired.pem", "self-signed-expired.sha256", "127.0.0.1", "hs.test",
               HN_ERROR_TLS_EXPIRED);
+  /* a pin holds for a relay that is marked insecure, too */
+  expect_tls_with ("good.pem", NULL, &both, HN_ERROR_TLS_UNKNOWN_CA);
   g_assert_false (hn_tls_pin_is_valid ("sha256-raw:00"));
   g_assert_false (hn_tls_pin_is_valid ("sha256:00"));
 }
