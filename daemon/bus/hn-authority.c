@@ -174,8 +174,7 @@ on_user_known (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (self->polkit != NULL)
     ask_polkit (self, task);
   else
-    polkit_authority_get_async (g_task_get_cancellable (task), on_polkit_got,
-                                g_steal_pointer (&task));
+    polkit_authority_get_async (g_task_get_cancellable (task), on_polkit_got, g_object_ref (task));
 }
 
 void

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/hn-error.h"
 #include "bus/hn-gate.h"
@@ -575,6 +576,15 @@ test_idle (Fixture *f, gconstpointer data)
   g_assert_cmpstr (answer.error_name, ==, "org.freedesktop.DBus.Error.NameHasNoOwner");
 }
 
+static gint64
+thread_cpu_us (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
 /* How long ten thousand peers keep the main loop; a measurement, not a test. */
 static void
 test_many_peers (Fixture *f, gconstpointer data)
@@ -584,15 +594,15 @@ test_many_peers (Fixture *f, gconstpointer data)
   hn_fake_tailnet_set_peers (f->home, n);
   for (int i = 0; i < 2; i++)
     {
-      gint64 start = g_get_monotonic_time ();
+      gint64 start = thread_cpu_us ();
       g_auto (Answer) answer = { 0 };
       g_autoptr (GVariant) list = NULL;
 
       call_ok (f, HOME, TAILNET, "GetPeers", NULL, &answer);
       list = g_variant_get_child_value (answer.reply, 1);
       g_assert_cmpuint (g_variant_n_children (list), ==, n);
-      g_test_message ("%u peers, %" G_GSIZE_FORMAT " bytes, %" G_GINT64_FORMAT " us", n,
-                      g_variant_get_size (answer.reply), g_get_monotonic_time () - start);
+      g_test_message ("%u peers, %" G_GSIZE_FORMAT " bytes, %" G_GINT64_FORMAT " us of main thread",
+                      n, g_variant_get_size (answer.reply), thread_cpu_us () - start);
     }
 }
 
