@@ -13,7 +13,7 @@ typedef struct
 {
   guint version;
   HnNodePublic node_key;
-  HnNodePublic old_node_key; /* zero: none */
+  HnNodePublic old_node_key;    /* zero: none */
   const HnSecretText *auth_key; /* nullable */
   gint64 expiry;                /* 0: the server's default; logout sends 123 */
   const char *followup;         /* nullable */
@@ -26,7 +26,7 @@ GBytes *hn_control_codec_format_register (const HnRegisterRequest *request);
 typedef struct
 {
   gint64 user_id;
-  char *login_name;   /* "" when absent */
+  char *login_name; /* "" when absent */
   char *display_name;
   gboolean machine_authorized;
   gboolean node_key_expired;
@@ -45,10 +45,11 @@ typedef struct
 {
   guint version;
   HnNodePublic node_key;
-  gboolean stream; /* FALSE: a lite update */
+  gboolean stream;            /* FALSE: a lite update */
   const HnHostinfo *hostinfo; /* with endpoints and disco key */
 } HnMapRequest;
 
+/* The body of a map request, for the stream or a lite update. */
 GBytes *hn_control_codec_format_map (const HnMapRequest *request);
 
 /* The answer to GET /key. HN_ERROR_NOT_A_SERVER for anything else, too old servers included. */

@@ -69,13 +69,15 @@ void hn_map_parser_clear (HnMapParser *self);
 void hn_map_parser_remark (HnMapParser *self, HnMapRemark kind, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
-/* Remembers how much was counted, and takes back what was counted since. */
+/* How much was counted at some time. */
 typedef struct
 {
   guint n[HN_MAP_N_REMARKS];
 } HnMapRemarks;
 
+/* Remembers the counts in @out. */
 void hn_map_parser_save_remarks (const HnMapParser *self, HnMapRemarks *out);
+/* Takes back what was counted since. */
 void hn_map_parser_restore_remarks (HnMapParser *self, const HnMapRemarks *before);
 
 /* Reads a text without control characters; FALSE and "" for another type, or when it is longer. */
