@@ -9,9 +9,9 @@
 #include "base/hn-error.h"
 #include "net/hn-http-upgrade.h"
 
-/* What may wait unsent in the kernel: the burst of one turn of the data plane. Beyond that packets
- * wait in our own queue, which is fair and short, instead of in seconds of socket buffer. */
-#define UNSENT_BYTES (128 * 1024)
+/* What may wait unsent in the kernel. Beyond that packets wait in our own queue, which is fair and
+ * short, instead of in seconds of socket buffer. */
+#define UNSENT_BYTES (32 * 1024)
 /* Reads a turn, so that a busy relay leaves room for others on the thread. */
 #define MAX_READS 4
 
@@ -51,6 +51,7 @@ struct _HnDerpClient
   GPollableInputStream *in;
   GPollableOutputStream *out;
   gboolean stalled;    /* the stream takes no more; write_source waits for it */
+  gboolean waiting;    /* a flush left something, and its end is to be told */
   GError *write_error; /* reported in the next turn, never from within a send */
 
   GSource *turn;  /* flushes what a turn left, and keeps the deadlines */
@@ -181,26 +182,24 @@ on_writable (GObject *stream, gpointer data)
   self->stalled = FALSE;
   hn_derp_client_flush (self);
   if (!self->stalled)
-    {
-      clear_source (&self->write_source);
-      if (self->write_error == NULL)
-        self->ops.drained (self->user);
-    }
+    clear_source (&self->write_source);
   client_unref (self);
   return G_SOURCE_CONTINUE;
 }
 
-void
-hn_derp_client_flush (HnDerpClient *self)
+static void
+write_queue (HnDerpClient *self)
 {
-  HnDerpQueue *queue = hn_derp_session_get_queue (self->session);
+  gint64 now_us;
   const guint8 *data;
   gsize len;
 
-  if (self->out == NULL || self->stalled || self->write_error != NULL)
+  if (self->out == NULL || self->stalled || self->write_error != NULL
+      || !hn_derp_session_has_write (self->session))
     return;
 
-  while ((data = hn_derp_queue_get_write (queue, &len)) != NULL)
+  now_us = hn_clock_now_us ();
+  while ((data = hn_derp_session_get_write (self->session, now_us, &len)) != NULL)
     {
       g_autoptr (GError) error = NULL;
       gssize n;
@@ -208,7 +207,7 @@ hn_derp_client_flush (HnDerpClient *self)
       n = g_pollable_output_stream_write_nonblocking (self->out, data, len, NULL, &error);
       if (n >= 0)
         {
-          hn_derp_queue_wrote (queue, n);
+          hn_derp_session_wrote (self->session, n);
           continue;
         }
       if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
@@ -226,6 +225,15 @@ hn_derp_client_flush (HnDerpClient *self)
         }
       return;
     }
+  wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
+}
+
+void
+hn_derp_client_flush (HnDerpClient *self)
+{
+  write_queue (self);
+  if (hn_derp_client_get_queued (self) > 0)
+    self->waiting = TRUE;
 }
 
 /* FALSE when the connection ended. */
@@ -484,9 +492,8 @@ on_due (HnDerpClient *self)
 static gboolean
 has_work (const HnDerpClient *self)
 {
-  return self->write_error != NULL
-         || (self->out != NULL && !self->stalled
-             && hn_derp_queue_has_write (hn_derp_session_get_queue (self->session)));
+  return self->write_error != NULL || (self->waiting && hn_derp_client_get_queued (self) == 0)
+         || (self->out != NULL && !self->stalled && hn_derp_session_has_write (self->session));
 }
 
 static gboolean
@@ -512,7 +519,13 @@ turn_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   else
     {
       hn_derp_client_flush (self);
-      on_due (self);
+      if (self->waiting && hn_derp_client_get_queued (self) == 0)
+        {
+          self->waiting = FALSE;
+          self->ops.drained (self->user);
+        }
+      if (!self->closed)
+        on_due (self);
     }
   client_unref (self);
   return G_SOURCE_CONTINUE;
@@ -641,6 +654,12 @@ hn_derp_client_test (HnDerpClient *self)
 
   hn_derp_session_ping (self->session, now_us);
   wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
+}
+
+gint64
+hn_derp_client_get_rtt_us (const HnDerpClient *self)
+{
+  return hn_derp_session_get_rtt_us (self->session);
 }
 
 gsize

@@ -24,7 +24,7 @@ typedef struct
   void (*packet) (gpointer user, const HnNodePublic *source, guint8 *data, gsize len);
   void (*peer_gone) (gpointer user, const HnNodePublic *peer);
   void (*health) (gpointer user, const char *text);
-  /* The stream had stalled, and all that waited is written. */
+  /* A flush had to leave something, and now all is written. */
   void (*drained) (gpointer user);
   /* The last call. @refused: the relay closed right behind our login. */
   void (*closed) (gpointer user, gboolean refused, const GError *error);
@@ -53,6 +53,8 @@ void hn_derp_client_flush (HnDerpClient *self);
 void hn_derp_client_set_preferred (HnDerpClient *self, gboolean preferred);
 /* Finds out within three seconds whether the relay is still there. */
 void hn_derp_client_test (HnDerpClient *self);
+/* The shortest round trip to the relay, 0 when not known. */
+gint64 hn_derp_client_get_rtt_us (const HnDerpClient *self);
 gsize hn_derp_client_get_queued (const HnDerpClient *self);
 guint64 hn_derp_client_get_dropped (const HnDerpClient *self);
 

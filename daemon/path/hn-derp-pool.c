@@ -519,6 +519,14 @@ hn_derp_pool_get_queued (HnDerpPool *self, int region)
   return open != NULL ? hn_derp_client_get_queued (open->client) : 0;
 }
 
+gint64
+hn_derp_pool_get_latency_us (HnDerpPool *self, int region)
+{
+  Region *open = find_region (self, region);
+
+  return open != NULL ? hn_derp_client_get_rtt_us (open->client) : 0;
+}
+
 gboolean
 hn_derp_pool_is_connected (HnDerpPool *self, int region)
 {

@@ -34,8 +34,9 @@ typedef struct
                  const GError *error);
   /* The relay says that @peer is not (any more) connected to it. */
   void (*peer_gone) (gpointer user, int region, const HnNodePublic *peer);
-  /* Nullable. The connection had stalled (hn_derp_pool_get_queued() was not 0 after a flush), and
-   * all is written now: whoever holds back traffic may go on. */
+  /* Nullable. hn_derp_pool_get_queued() was not 0 after a flush, and now all is written: whoever
+   * holds back traffic may go on. A connection that ends takes its queue along without a word but
+   * that of @state. */
   void (*drained) (gpointer user, int region);
 } HnDerpPoolOps;
 
@@ -51,7 +52,7 @@ void hn_derp_pool_set_home (HnDerpPool *self, int region);
 /* @available FALSE: close all and stay still. TRUE: reset back-offs, test open connections (a Ping,
  * 3 s) and dial the home again at once if it is down. */
 void hn_derp_pool_network_changed (HnDerpPool *self, gboolean available);
-/* Sends or queues (32 packets a connection, the oldest goes). A packet from @peer that came over
+/* Sends or queues (128 packets a connection, the oldest goes). A packet from @peer that came over
  * another live region is answered there when @region is not connected yet or is 0. Returns the
  * region it went to, 0 when there is no way. */
 int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, const guint8 *data,
@@ -60,6 +61,8 @@ int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, c
 void hn_derp_pool_flush (HnDerpPool *self);
 /* Bytes that wait in the write queue of @region's connection: what pacing looks at. */
 gsize hn_derp_pool_get_queued (HnDerpPool *self, int region);
+/* The shortest round trip to @region's relay in microseconds, 0 when not known. */
+gint64 hn_derp_pool_get_latency_us (HnDerpPool *self, int region);
 /* Whether @region is logged in. */
 gboolean hn_derp_pool_is_connected (HnDerpPool *self, int region);
 /* Closes regions other than the home that nothing was sent to for a minute before @now_us; a timer

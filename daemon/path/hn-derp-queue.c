@@ -22,6 +22,7 @@ struct _HnDerpQueue
   gsize out_size;
   gsize out_len;
   gsize out_pos;
+  gsize write_size;
   gboolean pinned; /* handed out for writing: must not change */
   gboolean open;
 
@@ -44,7 +45,7 @@ hn_derp_queue_new (void)
 {
   HnDerpQueue *self = g_new0 (HnDerpQueue, 1);
 
-  self->out_size = HN_DERP_QUEUE_WRITE;
+  self->out_size = self->write_size = HN_DERP_QUEUE_WRITE;
   self->out = g_malloc (self->out_size);
   for (guint i = 0; i < HN_DERP_QUEUE_PACKETS; i++)
     self->order[i] = i;
@@ -60,17 +61,17 @@ release_slot (HnDerpQueue *self, Slot *slot)
   slot->frame = NULL;
 }
 
-/* Takes the packet at @position out of the order; the freed slot goes to the end. */
+/* Takes the packet at @position out of the order. Its slot is the next to be used: few are touched
+ * while few packets wait. */
 static void
 remove_waiting (HnDerpQueue *self, guint position)
 {
   guint8 slot = self->order[position];
 
   release_slot (self, &self->slots[slot]);
-  memmove (self->order + position, self->order + position + 1,
-           HN_DERP_QUEUE_PACKETS - position - 1);
-  self->order[HN_DERP_QUEUE_PACKETS - 1] = slot;
   self->n_waiting--;
+  memmove (self->order + position, self->order + position + 1, self->n_waiting - position);
+  self->order[self->n_waiting] = slot;
 }
 
 void
@@ -114,7 +115,7 @@ fits_write (const HnDerpQueue *self, gsize len)
   if (self->pinned)
     return FALSE;
   /* A frame longer than a whole write goes alone. */
-  return self->out_len == 0 || self->out_len + len <= HN_DERP_QUEUE_WRITE;
+  return self->out_len == 0 || self->out_len + len <= self->write_size;
 }
 
 static guint8 *
@@ -130,6 +131,18 @@ reserve_write (HnDerpQueue *self, gsize len)
   at = self->out + self->out_len;
   self->out_len += len;
   return at;
+}
+
+void
+hn_derp_queue_set_write_size (HnDerpQueue *self, gsize size)
+{
+  self->write_size = MIN (size, HN_DERP_QUEUE_WRITE);
+}
+
+gboolean
+hn_derp_queue_is_writing (const HnDerpQueue *self)
+{
+  return self->pinned;
 }
 
 gboolean
@@ -154,31 +167,40 @@ hn_derp_queue_has_room (const HnDerpQueue *self, gsize len)
 static int
 choose_victim (const HnDerpQueue *self)
 {
-  int best = -1;
-  gsize best_bytes = 0;
+  struct
+  {
+    guint64 flow;
+    gsize bytes;
+    int oldest;
+  } flows[HN_DERP_QUEUE_PACKETS];
+  guint n_flows = 0;
+  gsize most = 0;
+  int victim = -1;
 
   for (guint i = 0; i < self->n_waiting; i++)
     {
       const Slot *slot = &self->slots[self->order[i]];
-      gsize bytes = 0;
+      guint j = 0;
 
       if (slot->urgent)
         continue;
-
-      for (guint j = 0; j < self->n_waiting; j++)
+      while (j < n_flows && flows[j].flow != slot->flow)
+        j++;
+      if (j == n_flows)
         {
-          const Slot *other = &self->slots[self->order[j]];
-
-          if (other->flow == slot->flow)
-            bytes += other->len;
+          flows[j].flow = slot->flow;
+          flows[j].bytes = 0;
+          flows[j].oldest = i;
+          n_flows++;
         }
-      if (bytes > best_bytes)
+      flows[j].bytes += slot->len;
+      if (flows[j].bytes > most)
         {
-          best = i;
-          best_bytes = bytes;
+          most = flows[j].bytes;
+          victim = flows[j].oldest;
         }
     }
-  return best;
+  return victim;
 }
 
 static void

@@ -12,7 +12,8 @@
 
 #include "path/hn-derp-codec.h"
 
-#define HN_DERP_QUEUE_PACKETS 32
+/* Two bursts of the data plane. The relay's own 32 are what makes flows collapse. */
+#define HN_DERP_QUEUE_PACKETS 128
 #define HN_DERP_QUEUE_BYTES (256 * 1024)
 /* Enough for one TLS record; longer writes are cut there anyway. */
 #define HN_DERP_QUEUE_WRITE 16384
@@ -25,6 +26,9 @@ void hn_derp_queue_free (HnDerpQueue *self);
 /* Packets are kept back until the login is written. Those older than @max_age_us by then are
  * dropped: nobody waits for them any more. */
 void hn_derp_queue_open (HnDerpQueue *self, gint64 now_us, gint64 max_age_us);
+
+/* How long one write may be, at most and to begin with HN_DERP_QUEUE_WRITE. */
+void hn_derp_queue_set_write_size (HnDerpQueue *self, gsize size);
 
 /* A short frame of our own, ahead of all packets; FALSE (nothing queued) when fewer than @reserve
  * bytes of the room for such frames would be left. */
@@ -42,6 +46,8 @@ gboolean hn_derp_queue_add_packet (HnDerpQueue *self, const HnNodePublic *peer, 
 const guint8 *hn_derp_queue_get_write (HnDerpQueue *self, gsize *len);
 /* Whether hn_derp_queue_get_write() would give any. */
 gboolean hn_derp_queue_has_write (const HnDerpQueue *self);
+/* Whether a write was handed out that is not complete. */
+gboolean hn_derp_queue_is_writing (const HnDerpQueue *self);
 void hn_derp_queue_wrote (HnDerpQueue *self, gsize len);
 
 /* All bytes not yet written. */

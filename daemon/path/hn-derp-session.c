@@ -7,6 +7,11 @@
 #include "base/hn-error.h"
 #include "base/hn-secret.h"
 
+/* A relay at this distance or less may be a near one whose first Pongs met a busy machine; it is
+ * measured so often. */
+#define PERHAPS_NEAR_US (20 * G_TIME_SPAN_MILLISECOND)
+#define MAX_MEASURES 8
+
 /* A frame that can still grow to the longest one, a read behind it, and room on both sides. */
 #define READ_SIZE 16384
 #define BUFFER_SIZE (HN_DERP_ROOM + HN_DERP_HEADER_SIZE + HN_DERP_MAX_PAYLOAD + READ_SIZE)
@@ -29,6 +34,8 @@ struct _HnDerpSession
 
   HnDerpQueue *queue; /* owned */
   HnDerpLimiter limiter;
+  HnDerpWindow window;
+  guint measures; /* Pings since the login that only measured */
 
   gint64 login_us; /* when the login must be over */
   gint64 heard_us;
@@ -121,6 +128,21 @@ on_server_key (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GEr
   return TRUE;
 }
 
+/* A Ping whose Pong opens the window, and measures the round trip. */
+static gboolean
+ask (HnDerpSession *self, gint64 now_us)
+{
+  guint8 frame[HN_DERP_HEADER_SIZE + HN_DERP_PING_SIZE];
+  guint8 ping[HN_DERP_PING_SIZE];
+
+  hn_random_bytes (ping, sizeof ping);
+  if (!hn_derp_queue_add_control (self->queue, frame,
+                                  hn_derp_build_ping (frame, HN_DERP_FRAME_PING, ping), 64))
+    return FALSE;
+  hn_derp_window_ask (&self->window, ping, now_us);
+  return TRUE;
+}
+
 static gboolean
 on_server_info (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GError **error)
 {
@@ -133,6 +155,7 @@ on_server_info (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GE
   hn_derp_limiter_init (&self->limiter, info.bytes_per_second, info.bytes_burst, now_us);
   self->state = HN_DERP_SESSION_READY;
   self->login_us = G_MAXINT64;
+  ask (self, now_us);
   self->ops.ready (self->user);
   return TRUE;
 }
@@ -169,11 +192,19 @@ on_ping (HnDerpSession *self, const HnDerpFrame *frame)
 }
 
 static void
-on_pong (HnDerpSession *self, const HnDerpFrame *frame)
+on_pong (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us)
 {
-  if (frame->len >= HN_DERP_PING_SIZE
-      && memcmp (frame->payload, self->ping, HN_DERP_PING_SIZE) == 0)
+  if (frame->len < HN_DERP_PING_SIZE)
+    return;
+
+  if (memcmp (frame->payload, self->ping, HN_DERP_PING_SIZE) == 0)
     self->pong_us = G_MAXINT64;
+  if (!hn_derp_window_got_pong (&self->window, frame->payload, now_us))
+    return;
+  if (hn_derp_window_is_near (&self->window))
+    hn_derp_queue_set_write_size (self->queue, HN_DERP_WINDOW_BYTES);
+  else if (self->window.rtt_us <= PERHAPS_NEAR_US && ++self->measures < MAX_MEASURES)
+    ask (self, now_us);
 }
 
 static gboolean
@@ -204,7 +235,7 @@ on_frame (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GError *
       on_ping (self, frame);
       break;
     case HN_DERP_FRAME_PONG:
-      on_pong (self, frame);
+      on_pong (self, frame, now_us);
       break;
     case HN_DERP_FRAME_HEALTH:
       {
@@ -213,13 +244,18 @@ on_frame (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GError *
         self->ops.health (self->user, text);
         break;
       }
+    case HN_DERP_FRAME_KEEP_ALIVE:
+      /* We are awake anyway: perhaps the first round trip was a slow one. */
+      if (!hn_derp_window_is_near (&self->window))
+        ask (self, now_us);
+      break;
     case HN_DERP_FRAME_RESTARTING:
       /* The stream will end, and the back-off does the rest. */
       if (hn_derp_parse_restarting (frame, &reconnect_ms, &try_for_ms))
         g_debug ("relay restarts: reconnect in %u ms, for %u ms", reconnect_ms, try_for_ms);
       break;
     default:
-      /* Keep-alives count by having come; the rest is for meshes or from a later version. */
+      /* For meshes, or from a later version. */
       break;
     }
   return TRUE;
@@ -312,10 +348,45 @@ hn_derp_session_ping (HnDerpSession *self, gint64 now_us)
   self->pong_us = now_us + HN_DERP_PONG_US;
 }
 
-HnDerpQueue *
-hn_derp_session_get_queue (HnDerpSession *self)
+const guint8 *
+hn_derp_session_get_write (HnDerpSession *self, gint64 now_us, gsize *len)
+{
+  /* What was handed out once has to be finished. */
+  if (!hn_derp_queue_is_writing (self->queue))
+    {
+      hn_derp_window_check (&self->window, now_us);
+      if (hn_derp_window_holds (&self->window))
+        return NULL;
+      if (hn_derp_window_wants_ping (&self->window) && hn_derp_queue_has_write (self->queue))
+        ask (self, now_us);
+    }
+  return hn_derp_queue_get_write (self->queue, len);
+}
+
+gboolean
+hn_derp_session_has_write (const HnDerpSession *self)
+{
+  return hn_derp_queue_has_write (self->queue)
+         && (hn_derp_queue_is_writing (self->queue) || !hn_derp_window_holds (&self->window));
+}
+
+void
+hn_derp_session_wrote (HnDerpSession *self, gsize len)
+{
+  hn_derp_queue_wrote (self->queue, len);
+  hn_derp_window_sent (&self->window, len);
+}
+
+const HnDerpQueue *
+hn_derp_session_get_queue (const HnDerpSession *self)
 {
   return self->queue;
+}
+
+gint64
+hn_derp_session_get_rtt_us (const HnDerpSession *self)
+{
+  return self->window.rtt_us;
 }
 
 gint64
@@ -325,12 +396,14 @@ hn_derp_session_get_deadline (const HnDerpSession *self)
 
   if (self->state == HN_DERP_SESSION_READY)
     silence_us = self->heard_us + HN_DERP_SILENCE_US;
+  silence_us = MIN (silence_us, hn_derp_window_get_deadline (&self->window));
   return MIN (silence_us, MIN (self->login_us, self->pong_us));
 }
 
 gboolean
 hn_derp_session_check (HnDerpSession *self, gint64 now_us, GError **error)
 {
+  hn_derp_window_check (&self->window, now_us);
   if (now_us < hn_derp_session_get_deadline (self))
     return TRUE;
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "path/hn-derp-queue.h"
+#include "path/hn-derp-window.h"
 
 /* From the ServerKey expected to ServerInfo. */
 #define HN_DERP_LOGIN_US (10 * G_USEC_PER_SEC)
@@ -60,8 +61,14 @@ gboolean hn_derp_session_send (HnDerpSession *self, const HnNodePublic *peer, co
 void hn_derp_session_set_preferred (HnDerpSession *self, gboolean preferred);
 /* Sends a Ping whose answer must come within HN_DERP_PONG_US. */
 void hn_derp_session_ping (HnDerpSession *self, gint64 now_us);
-/* What is to be written; get_write and wrote may be used on it. */
-HnDerpQueue *hn_derp_session_get_queue (HnDerpSession *self);
+
+/* As hn_derp_queue_get_write() and its like, but a near relay gets no more than it takes in. */
+const guint8 *hn_derp_session_get_write (HnDerpSession *self, gint64 now_us, gsize *len);
+gboolean hn_derp_session_has_write (const HnDerpSession *self);
+void hn_derp_session_wrote (HnDerpSession *self, gsize len);
+const HnDerpQueue *hn_derp_session_get_queue (const HnDerpSession *self);
+/* The shortest round trip to the relay so far, 0 when none was measured. */
+gint64 hn_derp_session_get_rtt_us (const HnDerpSession *self);
 
 /* G_MAXINT64: none. It may come and find nothing to do, never too late. */
 gint64 hn_derp_session_get_deadline (const HnDerpSession *self);

@@ -53,8 +53,8 @@ feed (HnDerpSession *session, const uint8_t *data, size_t size, size_t step)
       if (!hn_derp_session_received (session, n, 1, NULL))
         return FALSE;
       /* Written in part only, as a slow stream would. */
-      if (hn_derp_queue_get_write (hn_derp_session_get_queue (session), &len) != NULL)
-        hn_derp_queue_wrote (hn_derp_session_get_queue (session), (len + 1) / 2);
+      if (hn_derp_session_get_write (session, 1, &len) != NULL)
+        hn_derp_session_wrote (session, (len + 1) / 2);
       data += n;
       size -= n;
     }

@@ -73,7 +73,7 @@ on_pump (gpointer data)
     }
   for (guint i = 0; i < 32; i++)
     {
-      if (hn_derp_pool_get_queued (ends[0].pool, REGION) > 16384)
+      if (hn_derp_pool_get_queued (ends[0].pool, REGION) > 8000)
         break;
       if (rate_arg > 0 && sent_bytes > rate_arg * (now_us - begin_us))
         {

@@ -16,6 +16,7 @@ typedef struct
   HnNodePrivate client_private;
   HnNodePublic client;
   guint8 shared[32];
+  guint8 ping[8];
   guint ready;
   guint packets;
   guint gone;
@@ -145,33 +146,51 @@ receive_info (Fixture *f, const char *json, gint64 now_us, GError **error)
 
 /* What the session wants to write, all of it. */
 static GByteArray *
-written (Fixture *f)
+written_at (Fixture *f, gint64 now_us)
 {
-  HnDerpQueue *queue = hn_derp_session_get_queue (f->session);
   GByteArray *all = g_byte_array_new ();
   const guint8 *data;
   gsize len;
 
-  while ((data = hn_derp_queue_get_write (queue, &len)) != NULL)
+  while ((data = hn_derp_session_get_write (f->session, now_us, &len)) != NULL)
     {
       g_byte_array_append (all, data, len);
-      hn_derp_queue_wrote (queue, len);
+      hn_derp_session_wrote (f->session, len);
     }
+  g_assert_false (hn_derp_session_has_write (f->session));
   return all;
+}
+
+static GByteArray *
+written (Fixture *f)
+{
+  return written_at (f, 0);
+}
+
+/* With the Ping by which the round trip is measured, which stays unanswered: the relay is far. */
+static void
+log_in_with (Fixture *f, const char *json)
+{
+  g_autoptr (GByteArray) login = NULL;
+  g_autoptr (GByteArray) ping = NULL;
+  GError *error = NULL;
+
+  receive_key (f, &error);
+  g_assert_no_error (error);
+  login = written (f);
+  receive_info (f, json, 0, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (f->ready, ==, 1);
+  ping = written (f);
+  g_assert_cmpuint (ping->len, ==, 13);
+  g_assert_cmpuint (ping->data[0], ==, 0x12);
+  memcpy (f->ping, ping->data + 5, 8);
 }
 
 static void
 log_in (Fixture *f)
 {
-  g_autoptr (GByteArray) out = NULL;
-  GError *error = NULL;
-
-  receive_key (f, &error);
-  g_assert_no_error (error);
-  out = written (f);
-  receive_info (f, "{\"version\":2}", 0, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (f->ready, ==, 1);
+  log_in_with (f, "{\"version\":2}");
 }
 
 static void
@@ -184,7 +203,7 @@ test_login (Fixture *f, gconstpointer preferred)
 
   /* A packet sent before the login goes out right behind it. */
   g_assert_true (hn_derp_session_send (f->session, &peer, (const guint8 *) "abc", 3, 0));
-  g_assert_false (hn_derp_queue_has_write (hn_derp_session_get_queue (f->session)));
+  g_assert_false (hn_derp_session_has_write (f->session));
   g_assert_cmpint (hn_derp_session_get_state (f->session), ==, HN_DERP_SESSION_WAIT_KEY);
   g_assert_true (receive_key (f, &error));
   g_assert_cmpint (hn_derp_session_get_state (f->session), ==, HN_DERP_SESSION_WAIT_INFO);
@@ -329,7 +348,6 @@ test_other_frames (Fixture *f, gconstpointer data)
   receive_frame (f, 0x15, "\0\0\0\1\0\0\0\2", 8, 0, &error);
   receive_frame (f, 0x09, gone, 33, 0, &error);
   receive_frame (f, 0xee, "what", 4, 0, &error);
-  receive_frame (f, 0x06, "", 0, 0, &error);
   g_assert_no_error (error);
   out = written (f);
   g_assert_cmpmem (out->data, out->len,
@@ -415,17 +433,12 @@ test_ping (Fixture *f, gconstpointer data)
 static void
 test_limit (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GByteArray) out = NULL;
-  g_autoptr (GError) error = NULL;
   HnNodePublic peer = { { 3 } };
   guint8 packet[963] = { 4 };
   guint n = 0;
 
-  receive_key (f, &error);
-  out = written (f);
   /* 1,000 bytes a packet with its framing; the burst is raised to hold the longest packet. */
-  receive_info (f, "{\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":10}", 0, &error);
-  g_assert_no_error (error);
+  log_in_with (f, "{\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":10}");
   while (hn_derp_session_send (f->session, &peer, packet, sizeof packet, 0))
     {
       g_autoptr (GByteArray) sent = written (f);
@@ -436,6 +449,144 @@ test_limit (Fixture *f, gconstpointer data)
   g_assert_cmpuint (n, ==, 65);
   g_assert_true (hn_derp_session_send (f->session, &peer, packet, sizeof packet, SECOND));
   g_assert_false (hn_derp_session_send (f->session, &peer, packet, sizeof packet, SECOND));
+}
+
+static guint
+send_packets (Fixture *f, guint n, gint64 now_us)
+{
+  HnNodePublic peer = { { 3 } };
+  guint8 packet[963] = { 4 };
+  guint sent = 0;
+
+  for (guint i = 0; i < n; i++)
+    if (hn_derp_session_send (f->session, &peer, packet, sizeof packet, now_us))
+      sent++;
+  return sent;
+}
+
+/* The eight bytes of the one Ping in @out, and the packets before and behind it. */
+static const guint8 *
+find_ping (GByteArray *out, guint *before, guint *behind)
+{
+  HnDerpParser parser = { 0 };
+  HnDerpFrame frame;
+  const guint8 *ping = NULL;
+  gsize start = 0, consumed;
+
+  *before = *behind = 0;
+  while (hn_derp_parser_next (&parser, out->data + start, out->len - start, &consumed, &frame)
+         == HN_DERP_PARSE_FRAME)
+    {
+      start += consumed;
+      if (frame.type == HN_DERP_FRAME_PING)
+        {
+          g_assert_null (ping);
+          ping = frame.payload;
+        }
+      else if (ping == NULL)
+        (*before)++;
+      else
+        (*behind)++;
+    }
+  g_assert_cmpuint (start, ==, out->len);
+  return ping;
+}
+
+/* A near relay gets a window, then a Ping and half a window, and then waits for the Pong. */
+static void
+test_window (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) out = NULL;
+  g_autoptr (GByteArray) more = NULL;
+  g_autoptr (GByteArray) late = NULL;
+  g_autoptr (GError) error = NULL;
+  const guint8 *ping;
+  guint before, behind;
+  gint64 now_us = 500;
+
+  log_in (f);
+  receive_frame (f, 0x13, f->ping, 8, now_us, &error);
+  g_assert_cmpint (hn_derp_session_get_rtt_us (f->session), ==, 500);
+
+  g_assert_cmpuint (send_packets (f, 100, now_us), ==, 100);
+  out = written_at (f, now_us);
+  ping = find_ping (out, &before, &behind);
+  g_assert_nonnull (ping);
+  g_assert_cmpuint (before * 1000, <=, 2 * HN_DERP_WINDOW_BYTES);
+  g_assert_cmpuint (before * 1000, >=, HN_DERP_WINDOW_BYTES - 1000);
+  g_assert_cmpuint (behind * 1000, <=, HN_DERP_WINDOW_BYTES);
+  g_assert_cmpuint (behind, >, 0);
+  /* What is held back waits without a loop that spins. */
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, now_us + HN_DERP_WINDOW_HOLD_US);
+
+  receive_frame (f, 0x13, "00000000", 8, now_us, &error);
+  g_assert_false (hn_derp_session_has_write (f->session));
+  receive_frame (f, 0x13, ping, 8, now_us + 100, &error);
+  g_assert_true (hn_derp_session_has_write (f->session));
+  g_assert_cmpint (hn_derp_session_get_rtt_us (f->session), ==, 100);
+  more = written_at (f, now_us + 100);
+  g_assert_nonnull (find_ping (more, &before, &behind));
+
+  /* A Pong that never comes holds nothing up for long. */
+  now_us = hn_derp_session_get_deadline (f->session);
+  g_assert_cmpint (now_us, ==, 600 + HN_DERP_WINDOW_HOLD_US);
+  g_assert_false (hn_derp_session_has_write (f->session));
+  g_assert_true (hn_derp_session_check (f->session, now_us, &error));
+  g_assert_true (hn_derp_session_has_write (f->session));
+  late = written_at (f, now_us);
+  g_assert_nonnull (find_ping (late, &before, &behind));
+  g_assert_no_error (error);
+}
+
+/* One whose first Pongs were slow is measured some times more, and no more than that. */
+static void
+test_window_slow_start (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 ping[8];
+  guint n = 1;
+
+  log_in (f);
+  memcpy (ping, f->ping, 8);
+  for (;;)
+    {
+      g_autoptr (GByteArray) out = NULL;
+
+      receive_frame (f, 0x13, ping, 8, n * 15000, &error);
+      out = written_at (f, n * 15000);
+      if (out->len == 0)
+        break;
+      g_assert_cmpuint (out->len, ==, 13);
+      memcpy (ping, out->data + 5, 8);
+      g_assert_cmpuint (++n, <, 100);
+    }
+  g_assert_cmpuint (n, ==, 8);
+  g_assert_no_error (error);
+}
+
+/* A far one is not held up; a keep-alive measures once more. */
+static void
+test_window_far (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) out = NULL;
+  g_autoptr (GByteArray) again = NULL;
+  g_autoptr (GError) error = NULL;
+  guint before, behind;
+
+  log_in (f);
+  receive_frame (f, 0x13, f->ping, 8, 30000, &error);
+  g_assert_cmpint (hn_derp_session_get_rtt_us (f->session), ==, 30000);
+  send_packets (f, 100, 30000);
+  out = written_at (f, 30000);
+  g_assert_null (find_ping (out, &before, &behind));
+  g_assert_cmpuint (before, ==, 100);
+
+  receive_frame (f, 0x06, "", 0, 60 * SECOND, &error);
+  again = written_at (f, 60 * SECOND);
+  g_assert_nonnull (find_ping (again, &before, &behind));
+  receive_frame (f, 0x13, again->data + 5, 8, 60 * SECOND + 700, &error);
+  g_assert_cmpint (hn_derp_session_get_rtt_us (f->session), ==, 700);
+  g_assert_no_error (error);
 }
 
 #define ADD(path, home, function)                                                                  \
@@ -460,6 +611,9 @@ main (int argc, char **argv)
   ADD ("login-deadline", FALSE, test_login_deadline);
   ADD ("silence", FALSE, test_silence);
   ADD ("ping", FALSE, test_ping);
+  ADD ("window", FALSE, test_window);
+  ADD ("window-far", FALSE, test_window_far);
+  ADD ("window-slow-start", FALSE, test_window_slow_start);
   ADD ("limit", FALSE, test_limit);
   return g_test_run ();
 }
