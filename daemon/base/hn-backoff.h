@@ -14,7 +14,10 @@ typedef struct
   guint failures;
 } HnBackoff;
 
-#define HN_BACKOFF_INIT(unit, cap) { .unit_us = (unit), .cap_us = (cap) }
+#define HN_BACKOFF_INIT(unit, cap)                                                                 \
+  {                                                                                                \
+    .unit_us = (unit), .cap_us = (cap)                                                             \
+  }
 
 /* Counts one failure; @random is in [0, 1). Returns microseconds to wait. */
 gint64 hn_backoff_next (HnBackoff *self, double random);

@@ -39,7 +39,9 @@ typedef struct
 } HnWriter;
 
 void hn_writer_init (HnWriter *self, void *data, gsize size);
+/* FALSE once anything did not fit. */
 gboolean hn_writer_ok (const HnWriter *self);
+/* Each appends one value in the named byte order. */
 void hn_writer_u8 (HnWriter *self, guint8 value);
 void hn_writer_be16 (HnWriter *self, guint16 value);
 void hn_writer_be32 (HnWriter *self, guint32 value);

@@ -33,16 +33,16 @@ typedef enum
   HN_ERROR_TLS_WRONG_NAME,
   HN_ERROR_TLS_EXPIRED,
   HN_ERROR_TLS,
-  HN_ERROR_NOT_A_SERVER,     /* /key is no such page, or not what a coordination server says */
-  HN_ERROR_UPGRADE_REFUSED,  /* anything but 101 to the upgrade */
-  HN_ERROR_VERSION_REFUSED,  /* 101 and then close, with a fresh server key */
-  HN_ERROR_SERVER_KEY,       /* the server's Noise key changed, and no TLS vouches for it */
+  HN_ERROR_NOT_A_SERVER,    /* /key is no such page, or not what a coordination server says */
+  HN_ERROR_UPGRADE_REFUSED, /* anything but 101 to the upgrade */
+  HN_ERROR_VERSION_REFUSED, /* 101 and then close, with a fresh server key */
+  HN_ERROR_SERVER_KEY,      /* the server's Noise key changed, and no TLS vouches for it */
 
   /* what a reached server says */
-  HN_ERROR_SERVER_REFUSED,    /* a refusal in the server's own words */
-  HN_ERROR_AUTH_KEY_REFUSED,  /* the pre-auth key: wrong, used up or expired */
-  HN_ERROR_NODE_KEY_EXPIRED,  /* this node key may not be used any more */
-  HN_ERROR_NODE_UNKNOWN,      /* the server does not know this node (deleted) */
+  HN_ERROR_SERVER_REFUSED,   /* a refusal in the server's own words */
+  HN_ERROR_AUTH_KEY_REFUSED, /* the pre-auth key: wrong, used up or expired */
+  HN_ERROR_NODE_KEY_EXPIRED, /* this node key may not be used any more */
+  HN_ERROR_NODE_UNKNOWN,     /* the server does not know this node (deleted) */
   HN_ERROR_RATE_LIMITED,
 } HnError;
 

@@ -37,7 +37,8 @@ void hn_hash2 (const void *a, gsize a_len, const void *b, gsize b_len, guint8 ou
 /* Keyed mode with a 16-byte digest: WireGuard's MAC. */
 void hn_mac (const void *key, gsize key_len, const void *data, gsize len, guint8 out[HN_MAC_SIZE]);
 /* RFC 2104 over BLAKE2s-256, block 64. */
-void hn_hmac (const void *key, gsize key_len, const void *data, gsize len, guint8 out[HN_HASH_SIZE]);
+void hn_hmac (const void *key, gsize key_len, const void *data, gsize len,
+              guint8 out[HN_HASH_SIZE]);
 /* HKDF as WireGuard and Noise have it: one to three outputs, any may be NULL when not wanted. @out1
  * may be @chain. */
 void hn_kdf (const guint8 chain[HN_HASH_SIZE], const void *input, gsize input_len, guint8 *out1,
