@@ -351,7 +351,7 @@ hn_dataplane_set_home (HnDataplane *self, int region)
 typedef struct
 {
   GPtrArray *changed; /* of HnNode */
-  GPtrArray *removed; /* of HnNodePublic */
+  GPtrArray *removed; /* of HnNode */
   gboolean full;
 } PeersUpdate;
 
@@ -379,13 +379,12 @@ hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *rem
   PeersUpdate *update = g_new0 (PeersUpdate, 1);
 
   update->changed = g_ptr_array_new_with_free_func ((GDestroyNotify) hn_node_unref);
-  update->removed = g_ptr_array_new_with_free_func (g_free);
+  update->removed = g_ptr_array_new_with_free_func ((GDestroyNotify) hn_node_unref);
   update->full = full;
   for (guint i = 0; changed != NULL && i < changed->len; i++)
     g_ptr_array_add (update->changed, hn_node_ref (g_ptr_array_index (changed, i)));
   for (guint i = 0; removed != NULL && i < removed->len; i++)
-    g_ptr_array_add (update->removed,
-                     g_memdup2 (g_ptr_array_index (removed, i), sizeof (HnNodePublic)));
+    g_ptr_array_add (update->removed, hn_node_ref (g_ptr_array_index (removed, i)));
   send_down (self, down_peers, update, free_peers_update);
 }
 

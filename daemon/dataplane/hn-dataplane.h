@@ -78,7 +78,7 @@ void hn_dataplane_set_addresses (HnDataplane *self, const HnPrefix *addresses, g
 void hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map);
 /* Region that peers reach us by; it is opened at once and kept. 0: none. */
 void hn_dataplane_set_home (HnDataplane *self, int region);
-/* @changed: of HnNode, @removed: of HnNodePublic, both nullable; nodes are referenced, keys copied.
+/* Both of HnNode, referenced, and nullable; @removed, of which only the node keys count, goes first.
  * Peers go by node key. A changed node whose disco key differs loses its sessions (it restarted); one
  * whose node key differs is a new peer, the old key must be in @removed. @full: all others go. */
 void hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *removed,

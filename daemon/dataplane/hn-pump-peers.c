@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/hn-clock.h"
 #include "dataplane/hn-pump-private.h"
 
 #define SWEEP_INTERVAL_US (60 * G_USEC_PER_SEC)
@@ -245,9 +244,10 @@ hn_pump_update_peers (HnPump *self, GPtrArray *changed, GPtrArray *removed, gboo
     remove_all_but (self, changed);
   for (guint i = 0; removed != NULL && i < removed->len; i++)
     {
+      const HnNodeFields *node = hn_node_get (g_ptr_array_index (removed, i));
       gpointer value;
 
-      if (g_hash_table_steal_extended (self->peers, g_ptr_array_index (removed, i), NULL, &value))
+      if (g_hash_table_steal_extended (self->peers, &node->key, NULL, &value))
         drop_peer (self, value);
     }
   for (guint i = 0; changed != NULL && i < changed->len; i++)
@@ -304,7 +304,7 @@ hn_pump_get_stats (HnPump *self, const HnNodePublic *key, HnPeerStats *stats)
       handshake_us = MAX (handshake_us, wg.last_handshake_us);
     }
   if (handshake_us != 0)
-    stats->last_handshake = (hn_clock_wall_us () - (now_us - handshake_us)) / G_USEC_PER_SEC;
+    stats->last_handshake = (hn_pump_wall_us (self) - (now_us - handshake_us)) / G_USEC_PER_SEC;
   return TRUE;
 }
 

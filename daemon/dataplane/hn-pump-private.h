@@ -81,6 +81,8 @@ struct _HnPump
 
 /* Reads the clock, once an event; returns what it wrote to now_us. */
 gint64 hn_pump_update_now (HnPump *self);
+/* The wall clock; a callback of the WireGuard core's too. */
+gint64 hn_pump_wall_us (gpointer pump);
 
 /* hn-pump-peers.c */
 void hn_pump_init_peers (HnPump *self);

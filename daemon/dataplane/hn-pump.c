@@ -28,6 +28,14 @@ hn_pump_update_now (HnPump *self)
   return self->now_us;
 }
 
+gint64
+hn_pump_wall_us (gpointer pump)
+{
+  HnPump *self = pump;
+
+  return self->ops.wall_us != NULL ? self->ops.wall_us (self->user) : hn_clock_wall_us ();
+}
+
 static void
 flush_out (HnPump *self)
 {
@@ -340,6 +348,7 @@ hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, guint mtu)
   self->user = user;
   self->port = g_object_ref (port);
   self->wg = hn_wg_new (&wg_ops, self);
+  hn_wg_set_wall_clock (self->wg, hn_pump_wall_us, self);
   hn_wg_set_mtu (self->wg, mtu != 0 ? mtu : DEFAULT_MTU);
   self->filter = hn_filter_thin_new ();
   hn_pump_init_peers (self);

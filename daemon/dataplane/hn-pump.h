@@ -25,7 +25,8 @@ typedef struct
   void (*port_lost) (gpointer user, const GError *error);
   /* The end of a ping: @latency_us < 0 when no answer came in time. */
   void (*ping_done) (gpointer user, gpointer ping, const HnPeerStats *stats, gint64 latency_us);
-  gint64 (*now_us) (gpointer user); /* nullable: hn_clock_now_us() */
+  gint64 (*now_us) (gpointer user);  /* nullable: hn_clock_now_us() */
+  gint64 (*wall_us) (gpointer user); /* nullable: hn_clock_wall_us() */
 } HnPumpOps;
 
 /* Packets that went no further, and why; counters since the start. */
@@ -49,7 +50,7 @@ HnPump *hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, gu
 void hn_pump_free (HnPump *self);
 void hn_pump_set_private_key (HnPump *self, const HnNodePrivate *key);
 void hn_pump_set_addresses (HnPump *self, const HnPrefix *addresses, gsize n);
-/* @changed: of HnNode; @removed: of HnNodePublic; both nullable. */
+/* Both of HnNode and nullable; of @removed only the node keys count, and it goes first. */
 void hn_pump_update_peers (HnPump *self, GPtrArray *changed, GPtrArray *removed, gboolean full);
 /* A datagram of @source came over the relay of @region. It is decrypted in place and has 64
  * writable bytes in front and behind. */

@@ -114,6 +114,12 @@ side_now (gpointer user)
   return ((Side *) user)->world->now_us;
 }
 
+static gint64
+side_wall (gpointer user)
+{
+  return G_GINT64_CONSTANT (1795000000000000) + ((Side *) user)->world->now_us;
+}
+
 static HnNode *
 make_node (gint64 id, const HnNodePublic *key, const char *ip4, const char *ip6, guint8 disco)
 {
@@ -144,7 +150,8 @@ side_init (Side *side, World *world, gint64 id, const char *ip4, const char *ip6
                                  .path_changed = side_path_changed,
                                  .port_lost = side_port_lost,
                                  .ping_done = side_ping_done,
-                                 .now_us = side_now };
+                                 .now_us = side_now,
+                                 .wall_us = side_wall };
   HnNodePublic public_key;
   HnPrefix own[2];
 
@@ -535,7 +542,7 @@ test_peer_changes (World *world, gconstpointer data)
   g_assert_cmpuint (world->a.n_sent, ==, n + 1);
 
   /* Gone; a relay that still brings its packets is not believed. */
-  g_ptr_array_add (removed, (gpointer) key);
+  g_ptr_array_add (removed, elsewhere);
   hn_pump_update_peers (world->a.pump, NULL, removed, FALSE);
   g_assert_cmpuint (hn_pump_get_n_active (world->a.pump), ==, 0);
   g_assert_false (hn_pump_get_stats (world->a.pump, key, &stats));
