@@ -303,7 +303,8 @@ on_first_read (GObject *source, GAsyncResult *result, gpointer data)
       self->read_source = g_pollable_input_stream_create_source (self->in, NULL);
       g_source_set_callback (self->read_source, G_SOURCE_FUNC (on_readable), self, NULL);
       g_source_attach (self->read_source, g_source_get_context (self->turn));
-      hn_derp_client_flush (self);
+      /* TLS may hold bytes that the socket says nothing of any more. */
+      on_readable (NULL, self);
     }
   client_unref (self);
 }

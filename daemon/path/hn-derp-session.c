@@ -88,6 +88,8 @@ void
 hn_derp_session_stop (HnDerpSession *self)
 {
   self->stopped = TRUE;
+  hn_node_private_clear (&self->key);
+  hn_wipe (self->shared, sizeof self->shared);
 }
 
 static void

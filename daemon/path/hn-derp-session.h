@@ -47,7 +47,7 @@ void hn_derp_session_free (HnDerpSession *self);
 HnDerpSessionState hn_derp_session_get_state (const HnDerpSession *self);
 /* The stream is connected: the login deadline runs from here. */
 void hn_derp_session_start (HnDerpSession *self, gint64 now_us);
-/* No further callbacks. */
+/* No further callbacks; forgets the secrets. */
 void hn_derp_session_stop (HnDerpSession *self);
 
 /* Room to read into: at least 16 KiB, which is what one TLS record can hold. */

@@ -10,6 +10,7 @@
 struct _FakeRelay
 {
   GSocketService *service;
+  GTlsCertificate *certificate; /* NULL: plain */
   guint16 port;
   guint8 private_key[32];
   guint8 public_key[32];
@@ -182,6 +183,7 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject 
         gpointer data)
 {
   FakeRelay *self = data;
+  g_autoptr (GIOStream) stream = NULL;
   guint slot = 0;
 
   g_mutex_lock (&self->mutex);
@@ -193,8 +195,15 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject 
   self->preferred[slot] = -2;
   g_mutex_unlock (&self->mutex);
 
-  serve (self, slot, g_io_stream_get_input_stream (G_IO_STREAM (connection)),
-         g_io_stream_get_output_stream (G_IO_STREAM (connection)));
+  if (self->certificate != NULL)
+    {
+      stream = g_tls_server_connection_new (G_IO_STREAM (connection), self->certificate, NULL);
+      if (!g_tls_connection_handshake (G_TLS_CONNECTION (stream), NULL, NULL))
+        g_test_message ("TLS handshake failed");
+    }
+  else
+    stream = g_object_ref (G_IO_STREAM (connection));
+  serve (self, slot, g_io_stream_get_input_stream (stream), g_io_stream_get_output_stream (stream));
 
   g_mutex_lock (&self->mutex);
   self->open[slot] = NULL;
@@ -206,13 +215,18 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject 
 }
 
 FakeRelay *
-fake_relay_new (void)
+fake_relay_new (const char *certificate)
 {
   FakeRelay *self = g_new0 (FakeRelay, 1);
   g_autoptr (GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
   g_autoptr (GSocketAddress) any = g_inet_socket_address_new (loopback, 0);
   g_autoptr (GSocketAddress) bound = NULL;
 
+  if (certificate != NULL)
+    {
+      self->certificate = g_tls_certificate_new_from_file (certificate, NULL);
+      g_assert_nonnull (self->certificate);
+    }
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
   hn_x25519_generate (self->private_key);
@@ -242,6 +256,7 @@ fake_relay_free (FakeRelay *self)
     }
   g_mutex_unlock (&self->mutex);
   g_object_unref (self->service);
+  g_clear_object (&self->certificate);
   g_free (self->request);
   g_mutex_clear (&self->mutex);
   g_cond_clear (&self->cond);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A relay for tests: plain HTTP on a loopback port, each connection in a thread of its own. It
+ * A relay for tests on a loopback port, each connection in a thread of its own. It
  * echoes a packet to its sender as if the peer it went to had sent it; some packets are orders (the
  * list is in the source).
  */
@@ -21,7 +21,8 @@ typedef enum
 
 typedef struct _FakeRelay FakeRelay;
 
-FakeRelay *fake_relay_new (void);
+/* @certificate: (nullable): PEM file of a certificate, its key and its chain; NULL: plain HTTP */
+FakeRelay *fake_relay_new (const char *certificate);
 void fake_relay_free (FakeRelay *self);
 guint16 fake_relay_get_port (FakeRelay *self);
 void fake_relay_set_mode (FakeRelay *self, FakeRelayMode mode);
