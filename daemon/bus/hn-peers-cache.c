@@ -44,9 +44,7 @@ hn_peers_cache_free (HnPeersCache *self)
 static void
 add_peer (const HnPeerView *peer, gpointer data)
 {
-  GVariantBuilder *builder = data;
-
-  g_variant_builder_add_value (builder, hn_variants_format_peer (peer, NULL));
+  hn_variants_write_peer (data, peer, NULL);
 }
 
 static gboolean
@@ -60,15 +58,15 @@ GVariant *
 hn_peers_cache_get (HnPeersCache *self)
 {
   guint64 generation = hn_tailnet_get_peers_generation (self->tailnet);
-  GVariantBuilder builder;
+  g_autoptr (HnDictionaryWriter) writer = NULL;
 
   if (self->peers != NULL && self->generation == generation)
     return self->peers;
 
   drop (self);
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
-  hn_tailnet_foreach_peer (self->tailnet, add_peer, &builder);
-  self->peers = g_variant_ref_sink (g_variant_builder_end (&builder));
+  writer = hn_dictionary_writer_new ();
+  hn_tailnet_foreach_peer (self->tailnet, add_peer, writer);
+  self->peers = g_variant_ref_sink (hn_dictionary_writer_finish (writer));
   self->generation = generation;
 
   self->drop = g_timeout_source_new_seconds (KEEP_SECONDS);

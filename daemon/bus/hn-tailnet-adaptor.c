@@ -164,24 +164,21 @@ on_network_config_changed (HnTailnetAdaptor *self)
 static void
 add_peer (const HnPeerView *peer, gpointer data)
 {
-  GVariantBuilder *builder = data;
-
-  g_variant_builder_add_value (builder, hn_variants_format_peer (peer, NULL));
+  hn_variants_write_peer (data, peer, NULL);
 }
 
 static void
 on_peers_changed (HnTailnetAdaptor *self, guint64 generation, GPtrArray *changed_ids,
                   GPtrArray *removed_ids)
 {
-  GVariantBuilder changed;
+  g_autoptr (HnDictionaryWriter) changed = hn_dictionary_writer_new ();
   g_autoptr (GPtrArray) removed = g_ptr_array_new ();
 
-  g_variant_builder_init (&changed, G_VARIANT_TYPE ("aa{sv}"));
   if (changed_ids->len <= MAX_CHANGED && removed_ids->len <= MAX_CHANGED)
     {
       /* One that is not there any more was removed since; the next signal says so. */
       for (guint i = 0; i < changed_ids->len; i++)
-        hn_tailnet_with_peer (self->tailnet, g_ptr_array_index (changed_ids, i), add_peer, &changed,
+        hn_tailnet_with_peer (self->tailnet, g_ptr_array_index (changed_ids, i), add_peer, changed,
                               NULL);
       for (guint i = 0; i < removed_ids->len; i++)
         g_ptr_array_add (removed, g_ptr_array_index (removed_ids, i));
@@ -189,7 +186,8 @@ on_peers_changed (HnTailnetAdaptor *self, guint64 generation, GPtrArray *changed
   g_ptr_array_add (removed, NULL);
 
   update_status (self);
-  hn_dbus_tailnet_emit_peers_changed (self->skeleton, generation, g_variant_builder_end (&changed),
+  hn_dbus_tailnet_emit_peers_changed (self->skeleton, generation,
+                                      hn_dictionary_writer_finish (changed),
                                       (const char *const *) removed->pdata);
 }
 
@@ -372,9 +370,13 @@ static void
 on_peer_found (const HnPeerView *peer, gpointer data)
 {
   FoundPeer *found = data;
+  g_autoptr (HnDictionaryWriter) writer = hn_dictionary_writer_new ();
+  g_autoptr (GVariant) list = NULL;
 
+  hn_variants_write_peer (writer, peer, found->counters);
+  list = g_variant_ref_sink (hn_dictionary_writer_finish (writer));
+  found->peer = g_variant_get_child_value (list, 0);
   found->id = g_strdup (hn_node_get (peer->node)->stable_id);
-  found->peer = g_variant_ref_sink (hn_variants_format_peer (peer, found->counters));
 }
 
 static void

@@ -36,22 +36,16 @@ add_texts (GVariantBuilder *builder, const char *key, const char *const *values)
   add (builder, key, g_variant_builder_end (&array));
 }
 
-static void
-fill_user (GVariantBuilder *builder, gint64 id, const char *login, const char *display)
-{
-  if (id != 0)
-    add (builder, "Id", g_variant_new_int64 (id));
-  add_known_text (builder, "LoginName", login);
-  add_known_text (builder, "DisplayName", display);
-}
-
 GVariant *
 hn_variants_format_user (gint64 id, const char *login, const char *display)
 {
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  fill_user (&builder, id, login, display);
+  if (id != 0)
+    add (&builder, "Id", g_variant_new_int64 (id));
+  add_known_text (&builder, "LoginName", login);
+  add_known_text (&builder, "DisplayName", display);
   return g_variant_builder_end (&builder);
 }
 
@@ -65,19 +59,19 @@ is_own_address (const HnNodeFields *node, const HnPrefix *prefix)
 }
 
 static void
-add_networks (GVariantBuilder *builder, const HnNodeFields *node)
+write_networks (HnDictionaryWriter *writer, const HnNodeFields *node)
 {
-  GVariantBuilder addresses, routes;
   gboolean exit_node = FALSE;
   char buf[HN_IP_TEXT_MAX];
 
-  g_variant_builder_init (&addresses, G_VARIANT_TYPE_STRING_ARRAY);
+  hn_dictionary_writer_begin_texts (writer, "Addresses");
   for (gsize i = 0; i < node->n_addresses; i++)
-    g_variant_builder_add (&addresses, "s", hn_ip_format (&node->addresses[i].ip, buf));
+    hn_dictionary_writer_append_text (writer, hn_ip_format (&node->addresses[i].ip, buf));
+  hn_dictionary_writer_end_texts (writer);
 
   /* What is routed to it beyond its own addresses. A default route is an offer to be an exit node,
    * not a network. */
-  g_variant_builder_init (&routes, G_VARIANT_TYPE_STRING_ARRAY);
+  hn_dictionary_writer_begin_texts (writer, "Routes");
   for (gsize i = 0; i < node->n_allowed_ips; i++)
     {
       const HnPrefix *prefix = &node->allowed_ips[i];
@@ -85,49 +79,68 @@ add_networks (GVariantBuilder *builder, const HnNodeFields *node)
       if (prefix->bits == 0)
         exit_node = TRUE;
       else if (!hn_prefix_is_single (prefix) || !is_own_address (node, prefix))
-        g_variant_builder_add (&routes, "s", hn_prefix_format (prefix, buf));
+        hn_dictionary_writer_append_text (writer, hn_prefix_format (prefix, buf));
     }
-
-  add (builder, "Addresses", g_variant_builder_end (&addresses));
-  add (builder, "Routes", g_variant_builder_end (&routes));
-  add (builder, "ExitNodeOption", g_variant_new_boolean (exit_node));
+  hn_dictionary_writer_end_texts (writer);
+  hn_dictionary_writer_add_boolean (writer, "ExitNodeOption", exit_node);
 }
 
-GVariant *
-hn_variants_format_peer (const HnPeerView *peer, const HnPeerCounters *counters)
+static void
+write_known_text (HnDictionaryWriter *writer, const char *key, const char *value)
+{
+  if (value != NULL && *value != '\0')
+    hn_dictionary_writer_add_text (writer, key, value);
+}
+
+static void
+write_user (HnDictionaryWriter *writer, gint64 id, const HnPeerView *peer)
+{
+  if (id == 0 && peer->user_login[0] == '\0' && peer->user_display[0] == '\0')
+    return;
+  hn_dictionary_writer_begin_dictionary (writer, "User");
+  if (id != 0)
+    hn_dictionary_writer_add_int64 (writer, "Id", id);
+  write_known_text (writer, "LoginName", peer->user_login);
+  write_known_text (writer, "DisplayName", peer->user_display);
+  hn_dictionary_writer_end_dictionary (writer);
+}
+
+void
+hn_variants_write_peer (HnDictionaryWriter *writer, const HnPeerView *peer,
+                        const HnPeerCounters *counters)
 {
   const HnNodeFields *node = hn_node_get (peer->node);
-  GVariantBuilder builder;
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  add (&builder, "Id", text (node->stable_id));
-  add (&builder, "Name", text (node->name));
-  add_known_text (&builder, "HostName", node->host_name);
-  add_networks (&builder, node);
-  if (node->user_id != 0 || peer->user_login[0] != '\0' || peer->user_display[0] != '\0')
-    add (&builder, "User",
-         hn_variants_format_user (node->user_id, peer->user_login, peer->user_display));
-  add_known_text (&builder, "Os", node->os);
-  add_texts (&builder, "Tags", node->tags);
+  hn_dictionary_writer_begin (writer);
+  hn_dictionary_writer_add_text (writer, "Id", node->stable_id);
+  hn_dictionary_writer_add_text (writer, "Name", node->name);
+  write_known_text (writer, "HostName", node->host_name);
+  write_networks (writer, node);
+  write_user (writer, node->user_id, peer);
+  write_known_text (writer, "Os", node->os);
+  hn_dictionary_writer_begin_texts (writer, "Tags");
+  for (gsize i = 0; node->tags != NULL && node->tags[i] != NULL; i++)
+    hn_dictionary_writer_append_text (writer, node->tags[i]);
+  hn_dictionary_writer_end_texts (writer);
   if (node->online != HN_ONLINE_UNKNOWN)
-    add (&builder, "Online", g_variant_new_boolean (node->online == HN_ONLINE_YES));
+    hn_dictionary_writer_add_boolean (writer, "Online", node->online == HN_ONLINE_YES);
   if (node->last_seen != 0)
-    add (&builder, "LastSeen", g_variant_new_int64 (node->last_seen));
-  add (&builder, "KeyExpiry", g_variant_new_int64 (node->key_expiry));
-  add (&builder, "Expired", g_variant_new_boolean (peer->expired));
-  add (&builder, "Path", text (peer->path));
-  add_known_text (&builder, "Endpoint", peer->endpoint);
-  add_known_text (&builder, "Relay", peer->relay_code);
+    hn_dictionary_writer_add_int64 (writer, "LastSeen", node->last_seen);
+  hn_dictionary_writer_add_int64 (writer, "KeyExpiry", node->key_expiry);
+  hn_dictionary_writer_add_boolean (writer, "Expired", peer->expired);
+  hn_dictionary_writer_add_text (writer, "Path", peer->path);
+  write_known_text (writer, "Endpoint", peer->endpoint);
+  write_known_text (writer, "Relay", peer->relay_code);
 
   if (counters != NULL)
     {
       if (counters->latency_us > 0)
-        add (&builder, "Latency", g_variant_new_uint64 ((guint64) counters->latency_us));
-      add (&builder, "LastHandshake", g_variant_new_int64 (counters->last_handshake));
-      add (&builder, "RxBytes", g_variant_new_uint64 (counters->rx_bytes));
-      add (&builder, "TxBytes", g_variant_new_uint64 (counters->tx_bytes));
+        hn_dictionary_writer_add_uint64 (writer, "Latency", (guint64) counters->latency_us);
+      hn_dictionary_writer_add_int64 (writer, "LastHandshake", counters->last_handshake);
+      hn_dictionary_writer_add_uint64 (writer, "RxBytes", counters->rx_bytes);
+      hn_dictionary_writer_add_uint64 (writer, "TxBytes", counters->tx_bytes);
     }
-  return g_variant_builder_end (&builder);
+  hn_dictionary_writer_end (writer);
 }
 
 GVariant *

@@ -5,10 +5,13 @@
  */
 #pragma once
 
+#include "bus/hn-dictionary-writer.h"
 #include "engine/hn-engine.h"
 
-/* A peer; with @counters (nullable) as GetPeer returns it, else as lists and signals have it. */
-GVariant *hn_variants_format_peer (const HnPeerView *peer, const HnPeerCounters *counters);
+/* Appends a peer; with @counters (nullable) as GetPeer returns it, else as lists and signals have
+ * it. */
+void hn_variants_write_peer (HnDictionaryWriter *writer, const HnPeerView *peer,
+                             const HnPeerCounters *counters);
 /* The property User; empty when all is unknown. */
 GVariant *hn_variants_format_user (gint64 id, const char *login, const char *display);
 /* The property HomeRelay; empty without one. */
