@@ -3,6 +3,8 @@
 
 #include "base/hn-error.h"
 
+#define MIXED (-1)
+
 struct _HnDataplaneThread
 {
   HnDataplaneThreadOps ops;
@@ -19,6 +21,7 @@ struct _HnDataplaneThread
   guint mtu;
   HnPump *pump;     /* owned */
   HnDerpPool *pool; /* owned; NULL when the CA is no certificate */
+  int batch_region; /* where all packets since the last flush went; 0 none, MIXED several */
 };
 
 typedef struct
@@ -33,8 +36,36 @@ static int
 pump_send (gpointer user, int region, const HnNodePublic *peer, const guint8 *data, gsize len)
 {
   HnDataplaneThread *self = user;
+  int used;
 
-  return self->pool != NULL ? hn_derp_pool_send (self->pool, region, peer, data, len) : 0;
+  if (self->pool == NULL)
+    return 0;
+  used = hn_derp_pool_send (self->pool, region, peer, data, len);
+  if (used != 0 && self->batch_region != used)
+    self->batch_region = self->batch_region == 0 ? used : MIXED;
+  return used;
+}
+
+/* Holds the port back only when nobody but the jammed relay's peers would have to wait for it. */
+static gboolean
+pump_flush (gpointer user)
+{
+  HnDataplaneThread *self = user;
+  int region = self->batch_region;
+
+  self->batch_region = 0;
+  if (self->pool == NULL || region == 0)
+    return FALSE;
+  hn_derp_pool_flush (self->pool);
+  return region != MIXED && hn_derp_pool_get_queued (self->pool, region) > 0;
+}
+
+static void
+pool_drained (gpointer user, int region)
+{
+  HnDataplaneThread *self = user;
+
+  hn_pump_resume (self->pump);
 }
 
 static void
@@ -107,7 +138,7 @@ pool_peer_gone (gpointer user, int region, const HnNodePublic *peer)
 static void
 make_pool (HnDataplaneThread *self)
 {
-  static const HnDerpPoolOps pool_ops = { pool_receive, pool_state, pool_peer_gone };
+  static const HnDerpPoolOps pool_ops = { pool_receive, pool_state, pool_peer_gone, pool_drained };
   g_autoptr (GError) error = NULL;
   g_autoptr (HnDialer) dialer = hn_dialer_new (self->ca_certificate, self->mark, &error);
 
@@ -124,6 +155,7 @@ static gpointer
 run (gpointer data)
 {
   static const HnPumpOps pump_ops = { .send = pump_send,
+                                      .flush = pump_flush,
                                       .path_changed = pump_path_changed,
                                       .port_lost = pump_port_lost,
                                       .ping_done = pump_ping_done };

@@ -66,6 +66,8 @@ struct _HnPump
   guint16 ping_id;
   guint16 ping_sequence;
 
+  gint64 held_until_us; /* the port is not read before; G_MAXINT64 while it is read */
+
   gint64 now_us;              /* of the event being worked on */
   const HnNodePublic *source; /* of the datagram being received, NULL else */
   int source_region;

@@ -3,7 +3,6 @@
 
 #include <gio/gio.h>
 #include <errno.h>
-#include <glib-unix.h>
 #include <string.h>
 
 #include "base/hn-clock.h"
@@ -13,6 +12,8 @@
 
 #define DEFAULT_MTU 1280
 #define UNREACHABLE_PER_SECOND 10
+/* How long one jam may hold up everybody else's packets. */
+#define HOLD_US (50 * 1000)
 
 /* The tailnet's own service, which is answered on this host or not at all. */
 static const guint8 service4[4] = { 100, 100, 100, 100 };
@@ -128,6 +129,15 @@ send_packet (HnPump *self, HnPacket *packet)
   hn_wg_send (self->wg, link->wg, packet->data, ip.len, self->now_us);
 }
 
+/* The port: polled unless held, which needs no call and no wake-up to change. */
+
+typedef struct
+{
+  GSource source;
+  GPollFD poll;
+  HnPump *pump; /* borrowed */
+} PortSource;
+
 static void
 lose_port (HnPump *self, int code)
 {
@@ -139,23 +149,52 @@ lose_port (HnPump *self, int code)
   self->ops.port_lost (self->user, error);
 }
 
+static gboolean
+port_prepare (GSource *source, int *timeout_ms)
+{
+  PortSource *port = (PortSource *) source;
+
+  port->poll.events = port->pump->held_until_us == G_MAXINT64 ? G_IO_IN : 0;
+  *timeout_ms = -1;
+  return FALSE;
+}
+
+static gboolean
+port_check (GSource *source)
+{
+  PortSource *port = (PortSource *) source;
+
+  return (port->poll.revents & (port->poll.events | G_IO_ERR | G_IO_HUP | G_IO_NVAL)) != 0;
+}
+
 /* One batch a turn, so that what comes in is never kept waiting by what goes out. */
 static gboolean
-on_port_ready (int fd, GIOCondition condition, gpointer user_data)
+port_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
-  HnPump *self = user_data;
+  PortSource *port = (PortSource *) source;
+  HnPump *self = port->pump;
   int n;
 
   hn_pump_update_now (self);
   n = hn_packet_port_read_batch (self->port, &self->in);
-  if (n < 0 || (n == 0 && (condition & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))))
+  if (n < 0 || (n == 0 && (port->poll.revents & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))))
     {
       lose_port (self, n < 0 ? -n : ENODEV);
       return G_SOURCE_REMOVE;
     }
   for (guint i = 0; i < self->in.n; i++)
     send_packet (self, &self->in.packets[i]);
+  if (n > 0 && self->ops.flush != NULL && self->ops.flush (self->user))
+    self->held_until_us = self->now_us + HOLD_US;
   return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs port_funcs = { port_prepare, port_check, port_dispatch };
+
+void
+hn_pump_resume (HnPump *self)
+{
+  self->held_until_us = G_MAXINT64;
 }
 
 /* What the WireGuard core asks for. */
@@ -287,6 +326,7 @@ next_deadline (HnPump *self)
 {
   gint64 deadline_us = MIN (hn_wg_get_deadline (self->wg), self->sweep_us);
 
+  deadline_us = MIN (deadline_us, self->held_until_us);
   if (self->pings->len > 0)
     deadline_us = MIN (deadline_us, hn_pump_get_ping_deadline (self));
   return deadline_us;
@@ -326,6 +366,8 @@ timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
     hn_wg_tick (self->wg, self->now_us);
   if (self->sweep_us <= self->now_us)
     hn_pump_sweep (self);
+  if (self->held_until_us <= self->now_us)
+    hn_pump_resume (self);
   hn_pump_expire_pings (self);
   return G_SOURCE_CONTINUE;
 }
@@ -355,8 +397,12 @@ hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, guint mtu)
   self->pings = g_array_new (FALSE, FALSE, sizeof (HnPumpPing));
   hn_random_bytes (&self->ping_id, sizeof self->ping_id);
 
-  self->port_source = g_unix_fd_source_new (hn_packet_port_get_fd (port), G_IO_IN);
-  g_source_set_callback (self->port_source, G_SOURCE_FUNC (on_port_ready), self, NULL);
+  self->held_until_us = G_MAXINT64;
+  self->port_source = g_source_new (&port_funcs, sizeof (PortSource));
+  ((PortSource *) self->port_source)->pump = self;
+  ((PortSource *) self->port_source)->poll.fd = hn_packet_port_get_fd (port);
+  ((PortSource *) self->port_source)->poll.events = G_IO_IN;
+  g_source_add_poll (self->port_source, &((PortSource *) self->port_source)->poll);
   g_source_attach (self->port_source, g_main_context_get_thread_default ());
   self->timer = g_source_new (&timer_funcs, sizeof (TimerSource));
   ((TimerSource *) self->timer)->pump = self;

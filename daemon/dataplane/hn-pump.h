@@ -21,6 +21,9 @@ typedef struct
   /* Sends a datagram to @peer, whose relay is @region (0: unknown). Returns the region that took
    * it, 0 when there is no way. */
   int (*send) (gpointer user, int region, const HnNodePublic *peer, const guint8 *data, gsize len);
+  /* Nullable. A batch of the port's was sent; TRUE: it waits, and the port is not read again until
+   * hn_pump_resume(), or for a moment. So a jam reaches the host's own queue instead of our drops. */
+  gboolean (*flush) (gpointer user);
   void (*path_changed) (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay);
   void (*port_lost) (gpointer user, const GError *error);
   /* The end of a ping: @latency_us < 0 when no answer came in time. */
@@ -56,6 +59,8 @@ void hn_pump_update_peers (HnPump *self, GPtrArray *changed, GPtrArray *removed,
  * writable bytes in front and behind. */
 void hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *data,
                       gsize len);
+/* What flush() said waits is on its way. */
+void hn_pump_resume (HnPump *self);
 /* A relay says that @peer is not there. */
 void hn_pump_peer_gone (HnPump *self, int region, const HnNodePublic *peer);
 

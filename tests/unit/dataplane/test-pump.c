@@ -25,6 +25,8 @@ typedef struct _Side
   struct _World *world;
   int reachable; /* region that takes what it sends, 0 none */
 
+  gboolean jammed;
+  guint n_flushes;
   guint n_sent;
   guint8 last_type; /* of the datagrams it sent */
   HnPathKind path;
@@ -80,6 +82,15 @@ side_send (gpointer user, int region, const HnNodePublic *peer, const guint8 *da
   g_byte_array_append (flight->datagram, data, (guint) len);
   g_queue_push_tail (&world->flights, flight);
   return side->reachable;
+}
+
+static gboolean
+side_flush (gpointer user)
+{
+  Side *side = user;
+
+  side->n_flushes++;
+  return side->jammed;
 }
 
 static void
@@ -147,6 +158,7 @@ static void
 side_init (Side *side, World *world, gint64 id, const char *ip4, const char *ip6)
 {
   static const HnPumpOps ops = { .send = side_send,
+                                 .flush = side_flush,
                                  .path_changed = side_path_changed,
                                  .port_lost = side_port_lost,
                                  .ping_done = side_ping_done,
@@ -343,6 +355,50 @@ test_batch (World *world, gconstpointer data)
           hn_ip_packet_parse (&packet, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)));
       g_assert_cmpuint (packet.source_port, ==, i);
     }
+}
+
+/* A jam reaches the host: no more is read, until it is over or has lasted too long. */
+static void
+test_jam (World *world, gconstpointer data)
+{
+  Craft craft
+      = { world->a.ip4, world->b.ip4, HN_IP_PROTOCOL_ICMP, .source_port = 9, .icmp_type = 8 };
+
+  put (&world->a, &craft);
+  run (world);
+  drop_received (&world->b);
+  g_assert_cmpuint (world->a.n_flushes, ==, 1);
+
+  world->a.jammed = TRUE;
+  for (guint i = 0; i < HN_PACKET_BATCH_MAX + 1; i++)
+    put (&world->a, &craft);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (world->a.n_flushes, ==, 2);
+  g_assert_cmpuint (world->flights.length, ==, HN_PACKET_BATCH_MAX);
+  world->a.jammed = FALSE;
+  hn_pump_resume (world->a.pump);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (world->flights.length, ==, HN_PACKET_BATCH_MAX + 1);
+
+  world->a.jammed = TRUE;
+  put (&world->a, &craft);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  put (&world->a, &craft);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (world->flights.length, ==, HN_PACKET_BATCH_MAX + 2);
+  world->now_us += 50 * 1000;
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (world->flights.length, ==, HN_PACKET_BATCH_MAX + 3);
+  /* A device that goes meanwhile is noticed then. */
+  fake_port_break (world->a.port);
+  world->now_us += 50 * 1000;
+  run (world);
+  g_assert_true (world->a.port_lost);
 }
 
 static void
@@ -785,6 +841,7 @@ main (int argc, char **argv)
   ADD ("echo", test_echo);
   ADD ("connection", test_connection);
   ADD ("batch", test_batch);
+  ADD ("jam", test_jam);
   ADD ("ping", test_ping);
   ADD ("unreachable", test_unreachable);
   ADD ("idle", test_idle);
