@@ -543,22 +543,24 @@ test_broken_zstd (void)
 static void
 test_zstd_bomb (void)
 {
-  g_autofree char *spaces = g_malloc (1024 * 1024);
+  g_autofree char *text = g_malloc (1024 * 1024);
   g_autoptr (GByteArray) body = g_byte_array_new ();
   g_autoptr (GByteArray) frame = NULL;
   ZSTD_CCtx *zstd = ZSTD_createCCtx ();
   g_autofree guint8 *packed = g_malloc (ZSTD_compressBound (1024 * 1024));
   static const guint8 window[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8, 0x01, 0x00, 0x00 };
 
-  memset (spaces, ' ', 1024 * 1024);
+  memset (text, 'x', 1024 * 1024);
+  memcpy (text, "{\"a\":\"", 6);
   for (guint i = 0; i <= HN_MAP_MAX_JSON / (1024 * 1024); i++)
     {
-      ZSTD_inBuffer in = { spaces, 1024 * 1024, 0 };
+      ZSTD_inBuffer in = { text, 1024 * 1024, 0 };
       ZSTD_outBuffer out = { packed, ZSTD_compressBound (1024 * 1024), 0 };
 
       ZSTD_compressStream2 (zstd, &out, &in, ZSTD_e_flush);
       g_assert_cmpuint (in.pos, ==, in.size);
       g_byte_array_append (body, packed, out.pos);
+      memset (text, 'x', 6);
     }
   ZSTD_freeCCtx (zstd);
   g_assert_cmpuint (body->len, <, 128 * 1024);
