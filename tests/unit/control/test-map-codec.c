@@ -478,13 +478,20 @@ test_depth (void)
 }
 
 static void
-feed_broken (const guint8 *data, gsize len)
+feed_broken_by (const guint8 *data, gsize len, const char *why)
 {
   g_autoptr (Stream) stream = stream_new ();
   g_autoptr (GError) error = NULL;
 
   g_assert_false (hn_map_decoder_feed (stream->decoder, data, len, &error));
   g_assert_error (error, HN_ERROR, HN_ERROR_PROTOCOL);
+  g_assert_nonnull (strstr (error->message, why));
+}
+
+static void
+feed_broken (const guint8 *data, gsize len)
+{
+  feed_broken_by (data, len, "");
 }
 
 static void
@@ -565,11 +572,11 @@ test_zstd_bomb (void)
   ZSTD_freeCCtx (zstd);
   g_assert_cmpuint (body->len, <, 128 * 1024);
   frame = make_frame (body->data, body->len);
-  feed_broken (frame->data, frame->len);
+  feed_broken_by (frame->data, frame->len, "unpacks to too much");
 
   g_byte_array_unref (g_steal_pointer (&frame));
   frame = make_frame (window, sizeof window);
-  feed_broken (frame->data, frame->len);
+  feed_broken_by (frame->data, frame->len, "can not be unpacked");
 }
 
 /* Longer than one piece may be: passed over, with a remark, and the rest counts. */
