@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <glib/gi18n.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "net/hn-literal-addresses.h"
+#include "net/hn-prefixed-stream.h"
 #include "net/hn-tls-trust.h"
 
 #define DEFAULT_TIMEOUT_S 10
@@ -20,7 +20,7 @@ struct _HnDialer
 {
   GObject parent_instance;
 
-  GTlsDatabase *authorities; /* owned; NULL: the system's store, loaded for each handshake */
+  GTlsDatabase *authorities; /* owned; NULL: the system's store */
   guint32 mark;
 };
 
@@ -49,7 +49,10 @@ typedef struct
   GIOStream *base;         /* TCP, until TLS is done over it */
   GTlsConnection *secured; /* while its handshake runs */
   gulong accept_id;
-  GTlsCertificateFlags flags; /* what the handshake found wrong with the certificate */
+  GSocketConnectable *identity;
+  GTlsCertificate *accepted;  /* the certificate that was verified */
+  GTlsCertificateFlags flags; /* what was wrong with it */
+  GError *trust_error;        /* why it could not be told */
 
   GCancellable *inner;   /* what the steps listen to: the caller's wish or the timeout */
   GSource *outer_source; /* on the caller's cancellable */
@@ -91,6 +94,9 @@ dial_free (gpointer data)
   g_clear_object (&dial->secured);
   g_clear_object (&dial->base);
   g_clear_object (&dial->inner);
+  g_clear_object (&dial->identity);
+  g_clear_object (&dial->accepted);
+  g_clear_error (&dial->trust_error);
   g_free (dial->host);
   g_free (dial->where);
   g_free (dial->tls_name);
@@ -164,6 +170,8 @@ map_tls_error (Dial *dial, const GError *error)
 {
   const char *name = dial->tls_name != NULL ? dial->tls_name : dial->host;
 
+  if (dial->trust_error != NULL)
+    return g_error_copy (dial->trust_error);
   if (dial->flags != 0)
     return hn_tls_error_for_flags (dial->flags, dial->where, name);
   if (error->domain == HN_ERROR)
@@ -181,6 +189,7 @@ map_tls_error (Dial *dial, const GError *error)
                       dial->where, error->message);
 }
 
+/* The connection itself trusts nobody, so this is asked about every certificate. */
 static gboolean
 on_accept_certificate (GTlsConnection *connection, GTlsCertificate *peer,
                        GTlsCertificateFlags flags, gpointer data)
@@ -190,17 +199,21 @@ on_accept_certificate (GTlsConnection *connection, GTlsCertificate *peer,
   /* A pin is checked behind the handshake, before a byte of ours goes out. */
   if (dial->tls_insecure || dial->tls_pin != NULL)
     return TRUE;
-  dial->flags = flags;
-  return FALSE;
+  g_clear_object (&dial->accepted);
+  g_clear_error (&dial->trust_error);
+  dial->flags = hn_tls_verify (dial->dialer->authorities, peer, dial->identity, &dial->trust_error);
+  if (dial->flags != 0 || dial->trust_error != NULL)
+    return FALSE;
+  dial->accepted = g_object_ref (peer);
+  return TRUE;
 }
 
-/* The handshake says what it accepted; this says once more that it was right to. */
+/* The handshake is through; whoever is at the other end must have been let in on purpose. */
 static gboolean
 check_peer (Dial *dial, GError **error)
 {
   GTlsCertificate *peer = g_tls_connection_get_peer_certificate (dial->secured);
   const char *name = dial->tls_name != NULL ? dial->tls_name : dial->host;
-  GTlsCertificateFlags flags;
 
   if (dial->tls_pin == NULL && dial->tls_insecure)
     return TRUE;
@@ -218,10 +231,10 @@ check_peer (Dial *dial, GError **error)
       g_prefix_error (error, "%s: ", dial->where);
       return FALSE;
     }
-  flags = g_tls_connection_get_peer_certificate_errors (dial->secured);
-  if (flags == 0)
+  if (dial->accepted != NULL && g_tls_certificate_is_same (dial->accepted, peer))
     return TRUE;
-  g_propagate_error (error, hn_tls_error_for_flags (flags, dial->where, name));
+  g_set_error (error, HN_ERROR, HN_ERROR_TLS, _ ("The certificate of %s was not checked"),
+               dial->where);
   return FALSE;
 }
 
@@ -232,14 +245,8 @@ on_handshake (GObject *source, GAsyncResult *result, gpointer data)
   Dial *dial = g_task_get_task_data (task);
   GTlsConnection *secured = G_TLS_CONNECTION (source);
   g_autoptr (GError) error = NULL;
-  gboolean done = g_tls_connection_handshake_finish (secured, result, &error);
 
-  /* The system's store would stay in memory as long as the connection does. */
-  g_tls_connection_set_database (secured, NULL);
-  if (dial->dialer->authorities == NULL)
-    malloc_trim (0);
-
-  if (!done)
+  if (!g_tls_connection_handshake_finish (secured, result, &error))
     {
       fail (task, map_tls_error (dial, error));
       return;
@@ -258,28 +265,20 @@ start_tls (GTask *task)
 {
   Dial *dial = g_task_get_task_data (task);
   const char *name = dial->tls_name != NULL ? dial->tls_name : dial->host;
-  g_autoptr (GSocketConnectable) identity = g_network_address_new (name, dial->port);
-  g_autoptr (GTlsDatabase) authorities = NULL;
+  g_autoptr (GIOStream) nameless = hn_prefixed_stream_new (dial->base, NULL);
   g_autoptr (GIOStream) stream = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!dial->tls_insecure && dial->tls_pin == NULL)
-    {
-      if (dial->dialer->authorities != NULL)
-        authorities = g_object_ref (dial->dialer->authorities);
-      else
-        authorities = hn_tls_database_new_for_system (&error);
-      if (authorities == NULL)
-        {
-          fail (task, g_steal_pointer (&error));
-          return;
-        }
-    }
-  /* Not g_tls_client_connection_new(): without a database from the start GIO loads the system's
-   * store, all of it, and keeps it for good. */
+  dial->identity = g_network_address_new (name, dial->port);
+  /* GIO resumes sessions by the socket's address and the name, and checks no certificate then: not
+   * even one that was let in by another profile's authorities, by a pin or unseen. It can not be
+   * told to leave that, but it does so where it sees no socket.
+   *
+   * Not g_tls_client_connection_new(): without a word about the database from the start GIO loads
+   * the system's store, all of it, and keeps it for good. */
   stream = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
-                           dial->inner, &error, "base-io-stream", dial->base, "server-identity",
-                           identity, "database", authorities, NULL);
+                           dial->inner, &error, "base-io-stream", nameless, "server-identity",
+                           dial->identity, "database", NULL, NULL);
   if (stream == NULL)
     {
       fail (task, g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("TLS is not available here: %s"),
@@ -512,6 +511,23 @@ hn_dialer_connect_finish (HnDialer *self, GAsyncResult *result, GError **error)
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+GSocket *
+hn_dialer_get_socket (GIOStream *stream)
+{
+  g_autoptr (GIOStream) below = NULL;
+
+  if (G_IS_TLS_CONNECTION (stream))
+    {
+      g_object_get (stream, "base-io-stream", &below, NULL);
+      return hn_dialer_get_socket (below);
+    }
+  if (HN_IS_PREFIXED_STREAM (stream))
+    return hn_dialer_get_socket (hn_prefixed_stream_get_base (HN_PREFIXED_STREAM (stream)));
+  return G_IS_SOCKET_CONNECTION (stream)
+             ? g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream))
+             : NULL;
 }
 
 static void

@@ -46,3 +46,7 @@ void hn_dialer_connect_async (HnDialer *self, const HnDialTarget *target, HnDial
                               GAsyncReadyCallback callback, gpointer data);
 /* Returns: (transfer full): the connected stream, TLS already done. TCP_NODELAY is set. */
 GIOStream *hn_dialer_connect_finish (HnDialer *self, GAsyncResult *result, GError **error);
+
+/* The socket below a stream that a dial gave, for socket options; NULL when there is none.
+ * Returns: (transfer none) (nullable) */
+GSocket *hn_dialer_get_socket (GIOStream *stream);

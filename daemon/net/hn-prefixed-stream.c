@@ -203,12 +203,23 @@ GIOStream *
 hn_prefixed_stream_new (GIOStream *base, GBytes *prefix)
 {
   HnPrefixedStream *self = g_object_new (HN_TYPE_PREFIXED_STREAM, NULL);
-  HnPrefixedInput *input = g_object_new (HN_TYPE_PREFIXED_INPUT, NULL);
 
   self->base = g_object_ref (base);
-  input->base = g_object_ref (g_io_stream_get_input_stream (base));
   if (prefix != NULL && g_bytes_get_size (prefix) > 0)
-    input->prefix = g_bytes_ref (prefix);
-  self->input = G_INPUT_STREAM (input);
+    {
+      HnPrefixedInput *input = g_object_new (HN_TYPE_PREFIXED_INPUT, NULL);
+
+      input->base = g_object_ref (g_io_stream_get_input_stream (base));
+      input->prefix = g_bytes_ref (prefix);
+      self->input = G_INPUT_STREAM (input);
+    }
+  else
+    self->input = g_object_ref (g_io_stream_get_input_stream (base));
   return G_IO_STREAM (self);
+}
+
+GIOStream *
+hn_prefixed_stream_get_base (HnPrefixedStream *self)
+{
+  return self->base;
 }

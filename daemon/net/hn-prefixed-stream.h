@@ -10,5 +10,7 @@
 #define HN_TYPE_PREFIXED_STREAM (hn_prefixed_stream_get_type ())
 G_DECLARE_FINAL_TYPE (HnPrefixedStream, hn_prefixed_stream, HN, PREFIXED_STREAM, GIOStream)
 
-/* References @base; @prefix may be empty. */
+/* References @base. @prefix is nullable and may be empty: then the streams are the base's own. */
 GIOStream *hn_prefixed_stream_new (GIOStream *base, GBytes *prefix);
+/* Returns: (transfer none) */
+GIOStream *hn_prefixed_stream_get_base (HnPrefixedStream *self);

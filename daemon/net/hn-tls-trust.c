@@ -69,12 +69,6 @@ collect_certificates (const char *pem, GError **error)
   return g_steal_pointer (&kept);
 }
 
-static void
-close_fd (gpointer fd)
-{
-  close (GPOINTER_TO_INT (fd));
-}
-
 GTlsDatabase *
 hn_tls_database_new_for_pem (const char *pem, GError **error)
 {
@@ -118,44 +112,183 @@ hn_tls_database_new_for_pem (const char *pem, GError **error)
       return NULL;
     }
   path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  /* All of it is read here; it would be read again only by a connection that is given the database,
+   * and none is: the dialer asks hn_tls_verify(). */
   database = G_TLS_DATABASE (g_tls_file_database_new (path, &local));
+  close (fd);
   if (database == NULL)
-    {
-      close (fd);
-      g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                   _ ("The CA certificates can not be used: %s"), local->message);
-      return NULL;
-    }
-  /* The file is read again for each connection. */
-  g_object_set_data_full (G_OBJECT (database), "headnet-ca-fd", GINT_TO_POINTER (fd), close_fd);
+    g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                 _ ("The CA certificates can not be used: %s"), local->message);
   return database;
 }
 
-GTlsDatabase *
-hn_tls_database_new_for_system (GError **error)
+/* One DER element of low tag number: its content, and in @whole all of it. */
+static gboolean
+take_element (HnReader *reader, guint8 *tag, HnReader *content, HnReader *whole)
 {
-  const char *chosen = g_getenv ("SSL_CERT_FILE");
-  g_autoptr (GError) local = NULL;
-  GTlsDatabase *database;
+  gsize start = reader->pos, len;
+  const guint8 *bytes;
 
-  if (chosen == NULL || !g_path_is_absolute (chosen))
+  *tag = hn_reader_u8 (reader);
+  len = hn_reader_u8 (reader);
+  if (len > 0x80 && len <= 0x83)
     {
-      chosen = NULL;
-      for (gsize i = 0; i < G_N_ELEMENTS (system_bundles) && chosen == NULL; i++)
-        if (g_access (system_bundles[i], R_OK) == 0)
-          chosen = system_bundles[i];
+      gsize octets = len - 0x80;
+
+      len = 0;
+      for (gsize i = 0; i < octets; i++)
+        len = (len << 8) | hn_reader_u8 (reader);
     }
-  if (chosen == NULL)
+  else if (len >= 0x80)
+    return FALSE;
+  if (!hn_reader_ok (reader))
+    return FALSE;
+  bytes = hn_reader_take (reader, len);
+  if (!hn_reader_ok (reader))
+    return FALSE;
+  hn_reader_init (content, bytes, len);
+  hn_reader_init (whole, reader->data + start, reader->pos - start);
+  return TRUE;
+}
+
+#define DER_SEQUENCE 0x30
+#define DER_VERSION 0xa0
+
+gboolean
+hn_tls_find_names (const guint8 *der, gsize len, const guint8 **issuer, gsize *issuer_len,
+                   const guint8 **subject, gsize *subject_len)
+{
+  HnReader reader, certificate, body, content, whole;
+  guint8 tag;
+
+  hn_reader_init (&reader, der, len);
+  if (!take_element (&reader, &tag, &certificate, &whole) || tag != DER_SEQUENCE
+      || !take_element (&certificate, &tag, &body, &whole) || tag != DER_SEQUENCE)
+    return FALSE;
+  /* version (optional), serial number, algorithm, issuer, validity, subject */
+  if (!take_element (&body, &tag, &content, &whole)
+      || (tag == DER_VERSION && !take_element (&body, &tag, &content, &whole))
+      || !take_element (&body, &tag, &content, &whole)
+      || !take_element (&body, &tag, &content, &whole) || tag != DER_SEQUENCE)
+    return FALSE;
+  *issuer = whole.data;
+  *issuer_len = whole.len;
+  if (!take_element (&body, &tag, &content, &whole) || !take_element (&body, &tag, &content, &whole)
+      || tag != DER_SEQUENCE)
+    return FALSE;
+  *subject = whole.data;
+  *subject_len = whole.len;
+  return TRUE;
+}
+
+/* Whether an authority of this name may stand behind @peer or one of the certificates with it. */
+static gboolean
+chain_leads_to (GTlsCertificate *peer, const guint8 *name, gsize name_len)
+{
+  for (GTlsCertificate *next = peer; next != NULL; next = g_tls_certificate_get_issuer (next))
+    {
+      g_autoptr (GByteArray) der = NULL;
+      const guint8 *issuer, *subject;
+      gsize issuer_len, subject_len;
+
+      g_object_get (next, "certificate", &der, NULL);
+      if (der == NULL
+          || !hn_tls_find_names (der->data, der->len, &issuer, &issuer_len, &subject, &subject_len))
+        continue;
+      if ((issuer_len == name_len && memcmp (issuer, name, name_len) == 0)
+          || (subject_len == name_len && memcmp (subject, name, name_len) == 0))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* The blocks of @bundle that matter for @peer. Leaving some out can only make the check stricter. */
+static GString *
+pick_authorities (const char *bundle, GTlsCertificate *peer)
+{
+  GString *picked = g_string_new (NULL);
+  const char *at = bundle;
+
+  while ((at = strstr (at, PEM_BEGIN)) != NULL)
+    {
+      const char *base64 = at + strlen (PEM_BEGIN);
+      const char *end = strstr (base64, PEM_END);
+      g_autofree char *text = NULL;
+      g_autofree guchar *der = NULL;
+      const guint8 *issuer, *subject;
+      gsize len, issuer_len, subject_len;
+
+      if (end == NULL)
+        break;
+      text = g_strndup (base64, (gsize) (end - base64));
+      der = g_base64_decode (text, &len);
+      if (hn_tls_find_names (der, len, &issuer, &issuer_len, &subject, &subject_len)
+          && chain_leads_to (peer, subject, subject_len))
+        g_string_append_printf (picked, PEM_BEGIN "%s" PEM_END "\n", text);
+      at = end;
+    }
+  return picked;
+}
+
+/* NULL without an error: there is no authority for @peer. */
+static GTlsDatabase *
+new_system_database (GTlsCertificate *peer, GError **error)
+{
+  const char *path = g_getenv ("SSL_CERT_FILE");
+  g_autofree char *bundle = NULL;
+  g_autoptr (GString) picked = NULL;
+  g_autoptr (GError) local = NULL;
+
+  if (path == NULL || !g_path_is_absolute (path))
+    {
+      path = NULL;
+      for (gsize i = 0; i < G_N_ELEMENTS (system_bundles) && path == NULL; i++)
+        if (g_access (system_bundles[i], R_OK) == 0)
+          path = system_bundles[i];
+    }
+  if (path == NULL)
     {
       g_set_error (error, HN_ERROR, HN_ERROR_TLS,
                    _ ("This system has no certificate authorities (package ca-certificates)"));
       return NULL;
     }
-  database = G_TLS_DATABASE (g_tls_file_database_new (chosen, &local));
+  if (!g_file_get_contents (path, &bundle, NULL, &local))
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS, _ ("Cannot load the certificate authorities: %s"),
+                   local->message);
+      return NULL;
+    }
+  picked = pick_authorities (bundle, peer);
+  return picked->len > 0 ? hn_tls_database_new_for_pem (picked->str, error) : NULL;
+}
+
+GTlsCertificateFlags
+hn_tls_verify (GTlsDatabase *authorities, GTlsCertificate *peer, GSocketConnectable *identity,
+               GError **error)
+{
+  g_autoptr (GTlsDatabase) database = NULL;
+  g_autoptr (GError) local = NULL;
+  GTlsCertificateFlags flags;
+
+  if (authorities != NULL)
+    database = g_object_ref (authorities);
+  else
+    database = new_system_database (peer, &local);
   if (database == NULL)
-    g_set_error (error, HN_ERROR, HN_ERROR_TLS,
-                 _ ("Cannot load the certificate authorities in %s: %s"), chosen, local->message);
-  return database;
+    {
+      if (local != NULL)
+        g_propagate_error (error, g_steal_pointer (&local));
+      return G_TLS_CERTIFICATE_UNKNOWN_CA;
+    }
+  flags = g_tls_database_verify_chain (database, peer, G_TLS_DATABASE_PURPOSE_AUTHENTICATE_SERVER,
+                                       identity, NULL, G_TLS_DATABASE_VERIFY_NONE, NULL, &local);
+  if (local != NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS, _ ("The certificate can not be checked: %s"),
+                   local->message);
+      return flags | G_TLS_CERTIFICATE_GENERIC_ERROR;
+    }
+  return flags;
 }
 
 static gboolean

@@ -17,14 +17,24 @@
 GTlsDatabase *hn_tls_database_new_for_pem (const char *pem, GError **error);
 
 /*
- * hn_tls_database_new_for_system:
+ * hn_tls_verify:
+ * @authorities: (nullable): who is trusted; NULL: the distribution's bundle, or the file that
+ *   SSL_CERT_FILE names
+ * @peer: what the server showed
+ * @identity: the name or address that it must be for
  *
- * Reads the distribution's bundle (or the file that SSL_CERT_FILE names). The backend's own default
- * database is avoided because it stays in memory for ever: several megabytes for a handshake.
+ * The bundle is read for each call and only the authorities that @peer's chain leads to are loaded:
+ * all of it would cost 8 MB, 90 ms, and with the backend's own default database for ever.
  *
- * Returns: (transfer full): a database of the caller's own, or NULL with HN_ERROR_TLS
+ * Returns: what is wrong, 0 for nothing; on an error (HN_ERROR_TLS, no bundle) it is not 0
  */
-GTlsDatabase *hn_tls_database_new_for_system (GError **error);
+GTlsCertificateFlags hn_tls_verify (GTlsDatabase *authorities, GTlsCertificate *peer,
+                                    GSocketConnectable *identity, GError **error);
+
+/* Finds issuer and subject, as DER, in a certificate (RFC 5280, 4.1); the pointers go into @der.
+ * FALSE when it is none. */
+gboolean hn_tls_find_names (const guint8 *der, gsize len, const guint8 **issuer, gsize *issuer_len,
+                            const guint8 **subject, gsize *subject_len);
 
 /*
  * hn_tls_check_pin:

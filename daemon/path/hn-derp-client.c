@@ -324,16 +324,11 @@ is_pollable (GIOStream *stream)
 static void
 bound_unsent (GIOStream *base)
 {
-  g_autoptr (GIOStream) below = NULL;
+  GSocket *socket = hn_dialer_get_socket (base);
   g_autoptr (GError) error = NULL;
 
-  if (G_IS_TLS_CONNECTION (base))
-    g_object_get (base, "base-io-stream", &below, NULL);
-  else
-    below = g_object_ref (base);
-  if (G_IS_SOCKET_CONNECTION (below)
-      && !g_socket_set_option (g_socket_connection_get_socket (G_SOCKET_CONNECTION (below)),
-                               IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES, &error))
+  if (socket != NULL
+      && !g_socket_set_option (socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES, &error))
     g_debug ("cannot bound the socket's buffer: %s", error->message);
 }
 

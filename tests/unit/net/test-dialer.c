@@ -157,6 +157,7 @@ expect_tls_with (const char *certificate, const char *ca, const HnDialTarget *wa
     {
       g_assert_no_error (outcome.error);
       g_assert_true (G_IS_TLS_CONNECTION (outcome.stream));
+      g_assert_nonnull (hn_dialer_get_socket (outcome.stream));
       g_assert_cmpstr (outcome.steps->str, ==, "NCT");
     }
   else
@@ -257,6 +258,34 @@ test_no_resumption (void)
   server_clear (&server);
 }
 
+/* Dialling again and again works, tickets or not. */
+static void
+test_again (void)
+{
+  g_autofree char *ca = read_cert ("root.pem");
+  g_autofree char *other = read_cert ("other-root.pem");
+  HnDialTarget target = { .host = "127.0.0.1", .tls_name = "hs.test", .tls = TRUE };
+  Outcome outcome;
+  Server server;
+
+  server_init (&server, "good.pem");
+  target.port = server.port;
+  for (int i = 0; i < 4; i++)
+    {
+      dial (ca, &target, NULL, &outcome);
+      g_assert_no_error (outcome.error);
+      g_output_stream_write_all (g_io_stream_get_output_stream (outcome.stream), "x", 1, NULL, NULL,
+                                 NULL);
+      for (int n = 0; n < 50; n++)
+        g_main_context_iteration (NULL, FALSE);
+      outcome_clear (&outcome);
+    }
+  dial (other, &target, NULL, &outcome);
+  g_assert_error (outcome.error, HN_ERROR, HN_ERROR_TLS_UNKNOWN_CA);
+  outcome_clear (&outcome);
+  server_clear (&server);
+}
+
 static void
 expect_pin (const char *certificate, const char *hash_of, const char *host, const char *name,
             int code)
@@ -307,7 +336,11 @@ test_system_store (void)
 
   g_setenv ("SSL_CERT_FILE", path, TRUE);
   expect_tls_with ("good.pem", NULL, &target, -1);
+  expect_tls_with ("chain.pem", NULL, &target, -1);
   expect_tls_with ("self-signed.pem", NULL, &target, HN_ERROR_TLS_UNKNOWN_CA);
+  expect_tls_with ("forged-issuer.pem", NULL, &target, HN_ERROR_TLS_UNKNOWN_CA);
+  expect_tls_with ("expired.pem", NULL, &target, HN_ERROR_TLS_EXPIRED);
+  expect_tls_with ("wrong-name.pem", NULL, &target, HN_ERROR_TLS_WRONG_NAME);
   g_setenv ("SSL_CERT_FILE", "/nonexistent", TRUE);
   expect_tls_with ("good.pem", NULL, &target, HN_ERROR_TLS);
   g_unsetenv ("SSL_CERT_FILE");
@@ -438,6 +471,7 @@ main (int argc, char **argv)
   g_test_add_func ("/net/dialer/certificates", test_certificates);
   g_test_add_func ("/net/dialer/no-authority", test_no_authority);
   g_test_add_func ("/net/dialer/no-resumption", test_no_resumption);
+  g_test_add_func ("/net/dialer/again", test_again);
   g_test_add_func ("/net/dialer/pin", test_pin);
   g_test_add_func ("/net/dialer/insecure", test_insecure);
   g_test_add_func ("/net/dialer/system-store", test_system_store);
