@@ -576,6 +576,26 @@ test_idle (Fixture *f, gconstpointer data)
   g_assert_cmpstr (answer.error_name, ==, "org.freedesktop.DBus.Error.NameHasNoOwner");
 }
 
+/* A call that reaches us while the name is being given back: it is answered, and we stay. */
+static void
+test_call_while_leaving (Fixture *f, gconstpointer data)
+{
+  g_auto (Answer) answer = { 0 };
+
+  hn_bus_service_set_idle_timeout (f->service, 1);
+  f->ready = FALSE;
+  /* The loop stands still until both the timer and the call are due; the timer is older. */
+  g_usleep (1050 * 1000);
+  send_call (f->client, HOME, TAILNET, "GetNetworkConfig", NULL, &answer);
+  g_usleep (100 * 1000);
+  wait_for (&answer);
+  g_assert_cmpstr (answer.message, ==, NULL);
+  while (!f->ready)
+    iterate ();
+  g_assert_cmpuint (f->idle, ==, 0);
+  call_ok (f, HOME, TAILNET, "GetNetworkConfig", NULL, &answer);
+}
+
 static gint64
 thread_cpu_us (void)
 {
@@ -653,6 +673,7 @@ main (int argc, char **argv)
     { "/bus/service/flood", test_flood },
     { "/bus/service/network-manager", test_network_manager },
     { "/bus/service/idle", test_idle },
+    { "/bus/service/call-while-leaving", test_call_while_leaving },
     { "/bus/service/many-peers", test_many_peers },
   };
   g_autoptr (GSubprocess) bus = NULL;
