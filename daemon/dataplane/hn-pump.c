@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dataplane/hn-pump.h"
 
-#include <gio/gio.h>
 #include <errno.h>
+#include <gio/gio.h>
 #include <string.h>
 
 #include "base/hn-clock.h"
