@@ -436,7 +436,7 @@ on_end (gpointer user, const GError *cause)
                          "The server ended the stream of the network map");
   g_debug ("map stream ended: %s", error->message);
   failed (self, error);
-  if (check)
+  if (check && !self->needs_login)
     hn_control_auth_begin_stored (self, TRUE);
 }
 

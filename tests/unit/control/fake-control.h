@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A coordination server for tests, in the test's own main loop: real HTTP, Noise and HTTP/2 over
+ * loopback, and answers that the test gives, request by request.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "crypto/hn-keys.h"
+
+typedef struct _FakeControl FakeControl;
+typedef struct _FakeRequest FakeRequest;
+
+FakeControl *fake_control_new (void);
+void fake_control_free (FakeControl *self);
+const char *fake_control_get_url (FakeControl *self);
+/* Another Noise key from now on. */
+void fake_control_new_key (FakeControl *self);
+/* Closes every connection. */
+void fake_control_drop (FakeControl *self);
+/* Handshakes end with 101 and a closed connection, as a refused version does. */
+void fake_control_refuse_version (FakeControl *self, gboolean refuse);
+guint fake_control_get_n_handshakes (FakeControl *self);
+guint fake_control_get_n_keys (FakeControl *self);  /* how often /key was asked for */
+guint fake_control_get_n_heads (FakeControl *self); /* HEAD on the outer listener */
+
+/* Waits until a request for @path is there; fails the test after two seconds. Borrowed. */
+FakeRequest *fake_control_next (FakeControl *self, const char *path);
+/* Runs the loop for @ms and fails the test if a request came. */
+void fake_control_expect_quiet (FakeControl *self, guint ms);
+/* Waits until the client has reset @request or closed its connection; fails after two seconds. */
+void fake_control_wait_gone (FakeControl *self, FakeRequest *request);
+/* The request's body. */
+const char *fake_request_get_body (FakeRequest *request);
+gboolean fake_request_is_gone (FakeRequest *request);
+void fake_request_reply (FakeRequest *request, guint status, const char *body);
+/* Opens a stream (status 200), sends a frame of the map in it, ends it. */
+void fake_request_open (FakeRequest *request);
+void fake_request_frame (FakeRequest *request, const char *json);
+void fake_request_end (FakeRequest *request);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakeControl, fake_control_free)
