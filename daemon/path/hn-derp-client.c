@@ -12,6 +12,8 @@
 /* What may wait unsent in the kernel. Beyond that packets wait in our own queue, which is fair and
  * short, instead of in seconds of socket buffer. */
 #define UNSENT_BYTES (32 * 1024)
+/* A stream that takes nothing for so long is not worth holding traffic back for. */
+#define PATIENCE_US (G_USEC_PER_SEC / 2)
 /* Reads a turn, so that a busy relay leaves room for others on the thread. */
 #define MAX_READS 4
 
@@ -52,6 +54,8 @@ struct _HnDerpClient
   GPollableOutputStream *out;
   gboolean stalled;    /* the stream takes no more; write_source waits for it */
   gboolean waiting;    /* a flush left something, and its end is to be told */
+  gboolean given_up;   /* it did not end in time; until the queue is empty nobody waits again */
+  gint64 progress_us;  /* last write that took something, or start of the wait */
   GError *write_error; /* reported in the next turn, never from within a send */
 
   GSource *turn;  /* flushes what a turn left, and keeps the deadlines */
@@ -208,6 +212,7 @@ write_queue (HnDerpClient *self)
       if (n >= 0)
         {
           hn_derp_session_wrote (self->session, n);
+          self->progress_us = now_us;
           continue;
         }
       if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
@@ -228,12 +233,33 @@ write_queue (HnDerpClient *self)
   wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
 }
 
+static gsize
+get_queue_bytes (const HnDerpClient *self)
+{
+  return hn_derp_queue_get_bytes (hn_derp_session_get_queue (self->session));
+}
+
 void
 hn_derp_client_flush (HnDerpClient *self)
 {
   write_queue (self);
-  if (hn_derp_client_get_queued (self) > 0)
-    self->waiting = TRUE;
+  if (get_queue_bytes (self) == 0)
+    self->given_up = FALSE;
+  else if (!self->waiting && !self->given_up && hn_derp_client_is_connected (self))
+    {
+      self->waiting = TRUE;
+      self->progress_us = hn_clock_now_us ();
+      wake_at (self, self->progress_us + PATIENCE_US, self->progress_us);
+    }
+}
+
+/* The wait is over: all is written, or nothing has been for too long. */
+static void
+end_wait (HnDerpClient *self, gboolean given_up)
+{
+  self->waiting = FALSE;
+  self->given_up = given_up;
+  self->ops.drained (self->user);
 }
 
 /* FALSE when the connection ended. */
@@ -476,10 +502,18 @@ on_due (HnDerpClient *self)
         }
       return;
     case STAGE_RUNNING:
-      if (hn_derp_session_check (self->session, now_us, &error))
-        wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
+      if (!hn_derp_session_check (self->session, now_us, &error))
+        {
+          fail (self, error);
+          return;
+        }
+      wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
+      if (!self->waiting)
+        return;
+      if (now_us - self->progress_us >= PATIENCE_US)
+        end_wait (self, TRUE);
       else
-        fail (self, error);
+        wake_at (self, self->progress_us + PATIENCE_US, now_us);
       return;
     }
 }
@@ -488,7 +522,7 @@ on_due (HnDerpClient *self)
 static gboolean
 has_work (const HnDerpClient *self)
 {
-  return self->write_error != NULL || (self->waiting && hn_derp_client_get_queued (self) == 0)
+  return self->write_error != NULL || (self->waiting && get_queue_bytes (self) == 0)
          || (self->out != NULL && !self->stalled && hn_derp_session_has_write (self->session));
 }
 
@@ -515,7 +549,7 @@ turn_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   else
     {
       hn_derp_client_flush (self);
-      if (self->waiting && hn_derp_client_get_queued (self) == 0)
+      if (self->waiting && get_queue_bytes (self) == 0)
         {
           self->waiting = FALSE;
           self->ops.drained (self->user);
@@ -661,7 +695,13 @@ hn_derp_client_get_rtt_us (const HnDerpClient *self)
 gsize
 hn_derp_client_get_queued (const HnDerpClient *self)
 {
-  return hn_derp_queue_get_bytes (hn_derp_session_get_queue (self->session));
+  return hn_derp_client_is_connected (self) && !self->given_up ? get_queue_bytes (self) : 0;
+}
+
+gboolean
+hn_derp_client_is_waiting (const HnDerpClient *self)
+{
+  return self->waiting;
 }
 
 guint64

@@ -24,7 +24,7 @@ typedef struct
   void (*packet) (gpointer user, const HnNodePublic *source, guint8 *data, gsize len);
   void (*peer_gone) (gpointer user, const HnNodePublic *peer);
   void (*health) (gpointer user, const char *text);
-  /* A flush had to leave something, and now all is written. */
+  /* hn_derp_client_get_queued() was not 0 after a flush, and now is. */
   void (*drained) (gpointer user);
   /* The last call. @refused: the relay closed right behind our login. */
   void (*closed) (gpointer user, gboolean refused, const GError *error);
@@ -55,7 +55,11 @@ void hn_derp_client_set_preferred (HnDerpClient *self, gboolean preferred);
 void hn_derp_client_test (HnDerpClient *self);
 /* The shortest round trip to the relay, 0 when not known. */
 gint64 hn_derp_client_get_rtt_us (const HnDerpClient *self);
+/* Bytes that wait to be written and will be soon: 0 as well when the relay is not logged in to, or
+ * has taken nothing for half a second. */
 gsize hn_derp_client_get_queued (const HnDerpClient *self);
+/* Whether a call of drained is due. */
+gboolean hn_derp_client_is_waiting (const HnDerpClient *self);
 guint64 hn_derp_client_get_dropped (const HnDerpClient *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnDerpClient, hn_derp_client_free)

@@ -97,6 +97,28 @@ report (HnDerpPool *self, int id, HnDerpState state, const char *health, const G
     self->ops.state (self->user, id, state, health, error);
 }
 
+/* Ends the region's connection; TRUE when somebody waits for it to drain, who must be told behind
+ * the state. */
+static gboolean
+drop_client (Region *region)
+{
+  gboolean waiting = hn_derp_client_is_waiting (region->client);
+
+  g_clear_pointer (&region->client, hn_derp_client_free);
+  return waiting;
+}
+
+static void
+report_end (HnDerpPool *self, int id, HnDerpState state, const char *health, const GError *error,
+            gboolean waiting)
+{
+  pool_ref (self);
+  report (self, id, state, health, error);
+  if (waiting && !self->freed && self->ops.drained != NULL)
+    self->ops.drained (self->user, id);
+  pool_unref (self);
+}
+
 static gboolean
 on_idle_timer (gpointer data)
 {
@@ -142,15 +164,17 @@ close_region (HnDerpPool *self, int id)
 {
   Region *region = find_region (self, id);
   const char *health;
+  gboolean waiting;
 
   if (region == NULL)
     return;
 
   health = clear_health (region);
+  waiting = drop_client (region);
   g_hash_table_remove (self->regions, GINT_TO_POINTER (id));
   hn_derp_routes_remove_region (self->routes, id);
   update_idle_timer (self);
-  report (self, id, HN_DERP_CLOSED, health, NULL);
+  report_end (self, id, HN_DERP_CLOSED, health, NULL, waiting);
 }
 
 static void
@@ -273,6 +297,7 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
   gint64 now_us = hn_clock_now_us ();
   int id = region->id;
   const char *health = clear_health (region);
+  gboolean waiting;
   gint64 delay_us;
 
   /* Once for each loss, not for each further try. */
@@ -286,7 +311,7 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
     region->backoff.failures = MAX (region->backoff.failures, REFUSED_FAILURES - 1);
   delay_us = hn_backoff_next (&region->backoff, hn_random_double ());
   hn_derp_routes_remove_region (self->routes, id);
-  g_clear_pointer (&region->client, hn_derp_client_free);
+  waiting = drop_client (region);
 
   /* The next client takes packets at once and dials when the back-off is over. */
   if ((id != self->home && now_us - region->used_us >= IDLE_US)
@@ -295,7 +320,7 @@ on_client_closed (gpointer user, gboolean refused, const GError *error)
       g_hash_table_remove (self->regions, GINT_TO_POINTER (id));
       update_idle_timer (self);
     }
-  report (self, id, refused ? HN_DERP_REFUSED : HN_DERP_LOST, health, error);
+  report_end (self, id, refused ? HN_DERP_REFUSED : HN_DERP_LOST, health, error, waiting);
 }
 
 HnDerpPool *
@@ -341,6 +366,7 @@ hn_derp_pool_set_private_key (HnDerpPool *self, const HnNodePrivate *key)
       int id = GPOINTER_TO_INT (ids[i]);
       Region *region = find_region (self, id);
       const char *health;
+      gboolean waiting;
 
       if (region == NULL)
         continue;
@@ -353,11 +379,15 @@ hn_derp_pool_set_private_key (HnDerpPool *self, const HnNodePrivate *key)
       health = clear_health (region);
       hn_backoff_reset (&region->backoff);
       hn_derp_routes_remove_region (self->routes, id);
-      g_clear_pointer (&region->client, hn_derp_client_free);
-      if (!open_client (self, region, 0))
-        close_region (self, id);
+      waiting = drop_client (region);
+      if (open_client (self, region, 0))
+        report_end (self, id, HN_DERP_CONNECTING, health, NULL, waiting);
       else
-        report (self, id, HN_DERP_CONNECTING, health, NULL);
+        {
+          g_hash_table_remove (self->regions, GINT_TO_POINTER (id));
+          update_idle_timer (self);
+          report_end (self, id, HN_DERP_CLOSED, health, NULL, waiting);
+        }
     }
   open_home (self);
   pool_unref (self);

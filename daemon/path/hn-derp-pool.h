@@ -34,9 +34,8 @@ typedef struct
                  const GError *error);
   /* The relay says that @peer is not (any more) connected to it. */
   void (*peer_gone) (gpointer user, int region, const HnNodePublic *peer);
-  /* Nullable. hn_derp_pool_get_queued() was not 0 after a flush, and now all is written: whoever
-   * holds back traffic may go on. A connection that ends takes its queue along without a word but
-   * that of @state. */
+  /* Nullable. hn_derp_pool_get_queued() was not 0 after a flush, and now is, also because the
+   * connection ended: whoever holds back traffic may go on. */
   void (*drained) (gpointer user, int region);
 } HnDerpPoolOps;
 
@@ -59,7 +58,9 @@ int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, c
                        gsize len);
 /* Writes out now what was sent since the last turn; without it that happens in the next turn. */
 void hn_derp_pool_flush (HnDerpPool *self);
-/* Bytes that wait in the write queue of @region's connection: what pacing looks at. */
+/* Bytes that wait in the write queue of @region's connection: what pacing looks at, behind a flush.
+ * 0 as well when waiting for them would be waiting for a relay that is not logged in to, or that has
+ * taken nothing for a second: traffic to others must not suffer for it. */
 gsize hn_derp_pool_get_queued (HnDerpPool *self, int region);
 /* The shortest round trip to @region's relay in microseconds, 0 when not known. */
 gint64 hn_derp_pool_get_latency_us (HnDerpPool *self, int region);

@@ -18,6 +18,8 @@ struct _FakeRelay
   GMutex mutex;
   GCond cond;
   FakeRelayMode mode;
+  gboolean jammed;
+  gboolean closing;
   guint running;
   guint logins;
   HnNodePublic last;
@@ -148,6 +150,10 @@ serve (FakeRelay *self, guint slot, GInputStream *in, GOutputStream *out)
 
   for (;;)
     {
+      g_mutex_lock (&self->mutex);
+      while (self->jammed && !self->closing)
+        g_cond_wait (&self->cond, &self->mutex);
+      g_mutex_unlock (&self->mutex);
       if (!read_exactly (in, frame, 5))
         return;
       len = frame[2] << 16 | frame[3] << 8 | frame[4];
@@ -247,6 +253,8 @@ fake_relay_free (FakeRelay *self)
   g_socket_service_stop (self->service);
   g_socket_listener_close (G_SOCKET_LISTENER (self->service));
   g_mutex_lock (&self->mutex);
+  self->closing = TRUE;
+  g_cond_broadcast (&self->cond);
   while (self->running > 0)
     {
       for (guint i = 0; i < MAX_CONNECTIONS; i++)
@@ -274,6 +282,15 @@ fake_relay_set_mode (FakeRelay *self, FakeRelayMode mode)
 {
   g_mutex_lock (&self->mutex);
   self->mode = mode;
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+fake_relay_set_jammed (FakeRelay *self, gboolean jammed)
+{
+  g_mutex_lock (&self->mutex);
+  self->jammed = jammed;
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->mutex);
 }
 

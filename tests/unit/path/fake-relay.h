@@ -26,6 +26,8 @@ FakeRelay *fake_relay_new (const char *certificate);
 void fake_relay_free (FakeRelay *self);
 guint16 fake_relay_get_port (FakeRelay *self);
 void fake_relay_set_mode (FakeRelay *self, FakeRelayMode mode);
+/* Whether it stops reading behind the login. */
+void fake_relay_set_jammed (FakeRelay *self, gboolean jammed);
 /* Logins so far, and who logged in last. */
 guint fake_relay_get_logins (FakeRelay *self, HnNodePublic *last);
 /* Connections open now whose last NotePreferred was @preferred (-1: those that never sent one). */

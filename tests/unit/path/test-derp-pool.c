@@ -267,7 +267,8 @@ test_echo (Fixture *f, gconstpointer mode)
   g_assert_cmpuint (f->counts[HN_DERP_CONNECTING], ==, 1);
   /* Before the connection stands the packet waits. */
   g_assert_cmpint (send_text (f, 1, "hello"), ==, 1);
-  g_assert_cmpuint (hn_derp_pool_get_queued (f->pool, 1), ==, 37 + 5);
+  /* Nobody should hold back traffic for a relay that is not there. */
+  g_assert_cmpuint (hn_derp_pool_get_queued (f->pool, 1), ==, 0);
   WAIT_FOR (f->packets == 1);
   g_assert_cmpstr (f->text, ==, "hello");
   g_assert_cmpint (f->packet_region, ==, 1);
@@ -631,6 +632,55 @@ test_stall (Fixture *f, gconstpointer data)
   g_assert_true (hn_derp_pool_is_connected (f->pool, 1));
 }
 
+static void
+jam (Fixture *f)
+{
+  guint8 packet[1280] = { 4 };
+
+  /* From here on the relay's echo is stuck: it reads nothing any more. */
+  fake_relay_set_jammed (f->relay, TRUE);
+  for (guint i = 0; i < 5000; i++)
+    {
+      hn_derp_pool_send (f->pool, 1, &f->peer, packet, sizeof packet);
+      if (i % 500 == 499)
+        g_main_context_iteration (NULL, FALSE);
+    }
+  hn_derp_pool_flush (f->pool);
+  g_assert_cmpuint (hn_derp_pool_get_queued (f->pool, 1), >, 0);
+  g_assert_cmpuint (f->drained, ==, 0);
+}
+
+/* Whoever waits for a relay that takes nothing is let go, and no more asked to wait. */
+static void
+test_patience (Fixture *f, gconstpointer data)
+{
+  gint64 began_us = g_get_monotonic_time ();
+
+  connect_home (f);
+  jam (f);
+  WAIT_FOR (f->drained == 1);
+  g_assert_cmpint (g_get_monotonic_time () - began_us, >, 450 * 1000);
+  g_assert_cmpuint (hn_derp_pool_get_queued (f->pool, 1), ==, 0);
+  send_text (f, 1, "x");
+  hn_derp_pool_flush (f->pool);
+  g_assert_cmpuint (hn_derp_pool_get_queued (f->pool, 1), ==, 0);
+  fake_relay_set_jammed (f->relay, FALSE);
+  WAIT_FOR (g_strcmp0 (f->text, "x") == 0);
+  g_assert_cmpuint (f->drained, ==, 1);
+  g_assert_cmpuint (f->counts[HN_DERP_LOST], ==, 0);
+}
+
+static void
+test_jammed_and_closed (Fixture *f, gconstpointer data)
+{
+  connect_home (f);
+  jam (f);
+  hn_derp_pool_network_changed (f->pool, FALSE);
+  g_assert_cmpuint (f->counts[HN_DERP_CLOSED], ==, 1);
+  g_assert_cmpuint (f->drained, ==, 1);
+  fake_relay_set_jammed (f->relay, FALSE);
+}
+
 #define ADD(path, argument, function)                                                              \
   g_test_add ("/path/derp-pool/" path, Fixture, GINT_TO_POINTER (argument), set_up, function,      \
               tear_down)
@@ -663,6 +713,8 @@ main (int argc, char **argv)
   ADD ("network", 0, test_network);
   ADD ("second-node", 0, test_second_node);
   ADD ("stall", 0, test_stall);
+  ADD ("patience", 0, test_patience);
+  ADD ("jammed-and-closed", 0, test_jammed_and_closed);
   ADD ("free-in-packet", DO_FREE, test_free_in_packet);
   ADD ("close-in-packet", DO_DROP_MAP, test_free_in_packet);
   ADD ("send-in-packet", DO_SEND_MANY, test_free_in_packet);
