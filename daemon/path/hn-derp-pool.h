@@ -60,7 +60,7 @@ int hn_derp_pool_send (HnDerpPool *self, int region, const HnNodePublic *peer, c
 void hn_derp_pool_flush (HnDerpPool *self);
 /* Bytes that wait in the write queue of @region's connection: what pacing looks at, behind a flush.
  * 0 as well when waiting for them would be waiting for a relay that is not logged in to, or that has
- * taken nothing for a second: traffic to others must not suffer for it. */
+ * taken nothing for half a second: traffic to others must not suffer for it. */
 gsize hn_derp_pool_get_queued (HnDerpPool *self, int region);
 /* The shortest round trip to @region's relay in microseconds, 0 when not known. */
 gint64 hn_derp_pool_get_latency_us (HnDerpPool *self, int region);
