@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A list of peers, kept for a few seconds. */
+/* A list of peers, kept for a few seconds, and who waits for it. */
 #include "bus/hn-peers-cache.h"
 
+#include "base/hn-error.h"
+#include "bus/hn-bus-errors.h"
 #include "bus/hn-variants.h"
+
+/* Up to this many peers an answer takes a few milliseconds and goes out at once. */
+#define SMALL_LIST 500
 
 /* Megabytes for a large tailnet, so not for longer than a rush lasts. */
 #define KEEP_SECONDS 2
@@ -13,6 +18,8 @@ struct _HnPeersCache
   GVariant *peers;    /* owned; NULL when dropped */
   guint64 generation; /* of the above */
   GSource *drop;      /* owned; set as long as peers are */
+  GQueue waiting;     /* of GDBusMethodInvocation: the references that the answers consume */
+  GSource *answer;    /* owned; set as long as somebody waits */
 };
 
 HnPeersCache *
@@ -21,22 +28,36 @@ hn_peers_cache_new (HnTailnet *tailnet)
   HnPeersCache *self = g_new0 (HnPeersCache, 1);
 
   self->tailnet = g_object_ref (tailnet);
+  g_queue_init (&self->waiting);
   return self;
+}
+
+static void
+clear_source (GSource **source)
+{
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
 }
 
 static void
 drop (HnPeersCache *self)
 {
-  if (self->drop != NULL)
-    g_source_destroy (self->drop);
-  g_clear_pointer (&self->drop, g_source_unref);
+  clear_source (&self->drop);
   g_clear_pointer (&self->peers, g_variant_unref);
 }
 
 void
 hn_peers_cache_free (HnPeersCache *self)
 {
+  g_autoptr (GError) gone
+      = g_error_new_literal (HN_ERROR, HN_ERROR_NOT_FOUND, "The tailnet has been removed");
+  GDBusMethodInvocation *invocation;
+
   drop (self);
+  clear_source (&self->answer);
+  while ((invocation = g_queue_pop_head (&self->waiting)) != NULL)
+    hn_bus_return_error (invocation, gone);
   g_object_unref (self->tailnet);
   g_free (self);
 }
@@ -54,8 +75,9 @@ on_drop (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-GVariant *
-hn_peers_cache_get (HnPeersCache *self)
+/* The peers (aa{sv}) as of now, borrowed. */
+static GVariant *
+get_peers (HnPeersCache *self)
 {
   guint64 generation = hn_tailnet_get_peers_generation (self->tailnet);
   g_autoptr (HnDictionaryWriter) writer = NULL;
@@ -73,4 +95,43 @@ hn_peers_cache_get (HnPeersCache *self)
   g_source_set_callback (self->drop, on_drop, self, NULL);
   g_source_attach (self->drop, NULL);
   return self->peers;
+}
+
+static void
+answer (HnPeersCache *self, GDBusMethodInvocation *invocation)
+{
+  GVariant *peers = get_peers (self);
+
+  g_dbus_method_invocation_return_value (invocation,
+                                         g_variant_new ("(t@aa{sv})", self->generation, peers));
+}
+
+static gboolean
+on_answer (gpointer user_data)
+{
+  HnPeersCache *self = user_data;
+
+  answer (self, g_queue_pop_head (&self->waiting));
+  if (!g_queue_is_empty (&self->waiting))
+    return G_SOURCE_CONTINUE;
+  clear_source (&self->answer);
+  return G_SOURCE_REMOVE;
+}
+
+void
+hn_peers_cache_answer (HnPeersCache *self, GDBusMethodInvocation *invocation)
+{
+  if (hn_tailnet_get_status (self->tailnet)->peer_count <= SMALL_LIST
+      && g_queue_is_empty (&self->waiting))
+    {
+      answer (self, invocation);
+      return;
+    }
+
+  g_queue_push_tail (&self->waiting, invocation);
+  if (self->answer != NULL)
+    return;
+  self->answer = g_idle_source_new ();
+  g_source_set_callback (self->answer, on_answer, self, NULL);
+  g_source_attach (self->answer, NULL);
 }

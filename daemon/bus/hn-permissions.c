@@ -82,6 +82,12 @@ add_keys (GVariant *parameters, HnRight *right, GError **error)
     }
 
   dictionary = g_variant_get_child_value (parameters, 0);
+  if (g_variant_n_children (dictionary) > G_N_ELEMENTS (preferences))
+    {
+      g_set_error_literal (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                           "There are not that many preferences");
+      return FALSE;
+    }
   g_variant_iter_init (&iter, dictionary);
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     {

@@ -19,7 +19,7 @@ struct _HnTailnetAdaptor
   HnTailnet *tailnet;          /* owned */
   HnDbusTailnet *skeleton;     /* owned */
   GDBusObjectSkeleton *object; /* owned */
-  HnPeersCache *peers;         /* owned */
+  HnPeersCache *peers;         /* owned; NULL once closed */
   GCancellable *cancellable;   /* owned; ends the calls under way when the tailnet goes */
   gboolean removing;
 
@@ -73,6 +73,7 @@ hn_tailnet_adaptor_close (HnTailnetAdaptor *self)
     g_signal_handlers_disconnect_by_data (self->tailnet, self);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
+  g_clear_pointer (&self->peers, hn_peers_cache_free);
 }
 
 static void
@@ -81,7 +82,6 @@ hn_tailnet_adaptor_dispose (GObject *object)
   HnTailnetAdaptor *self = HN_TAILNET_ADAPTOR (object);
 
   hn_tailnet_adaptor_close (self);
-  g_clear_pointer (&self->peers, hn_peers_cache_free);
   g_clear_object (&self->cancellable);
   g_clear_object (&self->object);
   g_clear_object (&self->skeleton);
@@ -352,10 +352,7 @@ on_set_preferences (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, G
 static gboolean
 on_get_peers (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
 {
-  GVariant *peers = hn_peers_cache_get (self->peers);
-
-  hn_dbus_tailnet_complete_get_peers (self->skeleton, invocation,
-                                      hn_tailnet_get_peers_generation (self->tailnet), peers);
+  hn_peers_cache_answer (self->peers, invocation);
   return TRUE;
 }
 

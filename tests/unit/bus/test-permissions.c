@@ -127,6 +127,18 @@ test_preferences (void)
   g_assert_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT);
   g_assert_false (
       hn_permissions_get_right (tailnet_interface, "SetPreferences", wrong, &right, NULL));
+  {
+    g_autoptr (GString) text = g_string_new ("({");
+    g_autoptr (GVariant) many = NULL;
+
+    for (int i = 0; i < 100; i++)
+      g_string_append (text, "'Name': <'x'>, ");
+    g_string_append (text, "},)");
+    g_string_replace (text, ", }", "}", 1);
+    many = g_variant_ref_sink (preferences (text->str));
+    g_assert_false (
+        hn_permissions_get_right (tailnet_interface, "SetPreferences", many, &right, NULL));
+  }
   g_assert_false (
       hn_permissions_get_right (tailnet_interface, "SetPreferences", NULL, &right, NULL));
 }

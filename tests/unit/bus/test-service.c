@@ -516,6 +516,47 @@ test_flood (Fixture *f, gconstpointer data)
   g_dbus_connection_close_sync (other, NULL, NULL);
 }
 
+/* Answers that take a while to send wait their turn, and count as long as they do. */
+static void
+test_flood_of_large_answers (Fixture *f, gconstpointer data)
+{
+  Answer *answers = g_new0 (Answer, HN_GATE_MAX_PENDING + 6);
+  guint n_busy = 0;
+
+  hn_fake_tailnet_set_peers (f->home, 600);
+  for (guint i = 0; i < HN_GATE_MAX_PENDING + 6; i++)
+    send_call (f->client, HOME, TAILNET, "GetPeers", NULL, &answers[i]);
+  g_usleep (200 * 1000); /* so that all of them are there in one turn of the loop */
+  for (guint i = 0; i < HN_GATE_MAX_PENDING + 6; i++)
+    {
+      wait_for (&answers[i]);
+      if (answers[i].error_name != NULL)
+        {
+          g_assert_cmpstr (answers[i].error_name, ==, ERROR "Busy");
+          n_busy++;
+        }
+      answer_clear (&answers[i]);
+    }
+  g_assert_cmpuint (n_busy, ==, 6);
+  g_free (answers);
+}
+
+/* Who waits for a list of a tailnet that goes is told so. */
+static void
+test_removed_before_list (Fixture *f, gconstpointer data)
+{
+  g_auto (Answer) list = { 0 };
+
+  hn_fake_tailnet_set_peers (f->home, 600);
+  send_call (f->client, HOME, TAILNET, "GetPeers", NULL, &list);
+  g_usleep (50 * 1000);
+  g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (hn_engine_get_tailnets (f->engine)->len, ==, 1);
+  hn_engine_remove_tailnet_async (f->engine, f->home, NULL, NULL, NULL);
+  wait_for (&list);
+  g_assert_cmpstr (list.error_name, ==, ERROR "NotFound");
+}
+
 static void
 test_network_manager (Fixture *f, gconstpointer data)
 {
@@ -671,6 +712,8 @@ main (int argc, char **argv)
     { "/bus/service/removed-meanwhile", test_removed_meanwhile },
     { "/bus/service/caller-leaves", test_caller_leaves },
     { "/bus/service/flood", test_flood },
+    { "/bus/service/flood-of-large-answers", test_flood_of_large_answers },
+    { "/bus/service/removed-before-list", test_removed_before_list },
     { "/bus/service/network-manager", test_network_manager },
     { "/bus/service/idle", test_idle },
     { "/bus/service/call-while-leaving", test_call_while_leaving },
