@@ -12,7 +12,7 @@
 #include "base/hn-error.h"
 #include "crypto/hn-crypto.h"
 
-#define REQUEST_TIMEOUT_S 30
+#define REQUEST_TIMEOUT_S 20
 /* Headscale before 0.25 holds a follow-up for 5 s only and then wants it again; whoever approved
  * should not wait much longer than that. */
 #define FOLLOWUP_BACKOFF_CAP_US (2 * G_USEC_PER_SEC)
@@ -264,9 +264,16 @@ try_again (HnControlClient *self, const GError *error, guint wait_s)
 {
   HnControlAuth *auth = &self->auth;
 
+  /* A connection that swallows a request is dead, more likely than not. */
+  if (g_error_matches (error, HN_ERROR, HN_ERROR_TIMEOUT))
+    {
+      hn_control_link_disconnect (self);
+      hn_control_client_queue_pump (self);
+    }
   if (auth->task != NULL || auth->kind == HN_REGISTER_LOGOUT)
     {
-      if (!g_error_matches (error, HN_ERROR, HN_ERROR_CONNECTION_LOST)
+      if (!(g_error_matches (error, HN_ERROR, HN_ERROR_CONNECTION_LOST)
+            || g_error_matches (error, HN_ERROR, HN_ERROR_TIMEOUT))
           || ++auth->failures >= LOGIN_ATTEMPTS)
         {
           refused (self, error);

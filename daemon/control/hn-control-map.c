@@ -24,6 +24,8 @@
  */
 #define CHECK_US (15 * 60 * (gint64) G_USEC_PER_SEC)
 #define RESTART_US (60 * 60 * (gint64) G_USEC_PER_SEC)
+/* A stream that held for so long was a good one. */
+#define STEADY_US (10 * (gint64) G_USEC_PER_SEC)
 #define CHECK_MIN_US (60 * (gint64) G_USEC_PER_SEC)
 #define DOUBT_US (1500 * 1000)
 #define SLEEP_MAX_S 300
@@ -41,8 +43,8 @@ struct _HnControlStream
   GPtrArray *held;  /* of HnMapUpdate, nullable: came before the first map */
   gint64 held_since_us;
   gboolean first_done;
+  gint64 first_us; /* when that was */
   gboolean feeding;
-  GError *failure; /* found while feeding */
   gint64 sleep_s;
 };
 
@@ -53,7 +55,6 @@ stream_free (HnControlStream *stream)
   g_clear_pointer (&stream->netmap, hn_netmap_unref);
   g_clear_pointer (&stream->text, g_byte_array_unref);
   g_clear_pointer (&stream->held, g_ptr_array_unref);
-  g_clear_error (&stream->failure);
   g_clear_object (&stream->http2);
   g_free (stream);
 }
@@ -120,6 +121,10 @@ failed (HnControlClient *self, const GError *error)
       hn_control_client_end_login (self, g_steal_pointer (&self->map.doubt));
       return;
     }
+  /* A server that sends one map and hangs up must not be asked for the next at once, for ever. */
+  if (hn_control_map_is_first_done (self)
+      && hn_clock_now_us () - self->map.stream->first_us >= STEADY_US)
+    hn_backoff_reset (&self->map.backoff);
   drop_stream (self);
   self->map.planned = FALSE;
   hn_control_client_clear_source (&self->map.watchdog);
@@ -272,12 +277,12 @@ merge (HnControlStream *stream, HnMapUpdate *update)
   if (!stream->first_done)
     {
       stream->first_done = TRUE;
+      stream->first_us = hn_clock_now_us ();
       change->full = TRUE;
       change->parts = HN_NETMAP_ALL;
       g_clear_pointer (&self->netmap, hn_netmap_unref);
       self->netmap = hn_netmap_ref (stream->netmap);
       self->map.mapped = TRUE;
-      hn_backoff_reset (&self->map.backoff);
       hn_control_client_take_error (self, NULL);
       hn_control_client_queue_notify (self);
       hn_control_client_queue_pump (self);
@@ -332,7 +337,7 @@ on_update (HnMapUpdate *taken, gpointer data)
   HnControlStream *stream = data;
   HnControlClient *self = stream->client;
 
-  if (self == NULL || stream->failure != NULL)
+  if (self == NULL)
     return;
   self->map.last_frame_us = hn_clock_now_us ();
   hn_control_ping_handle (self, update);
