@@ -215,7 +215,9 @@ hn_control_client_end_login (HnControlClient *self, GError *error)
   self->needs_login = TRUE;
   self->map.mapped = FALSE;
   hn_control_map_stop (self);
-  hn_control_update_stop (self);
+  /* Who signs in again may be a new node there, with the same key: Headscale 0.23 tells the others
+   * of it only after its first lite update. */
+  hn_control_update_forget (self);
   hn_control_client_take_error (self, error);
   hn_control_client_queue_notify (self);
 }
