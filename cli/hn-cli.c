@@ -3,33 +3,28 @@
 
 #include "hn-cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib/gi18n.h>
-#include <qrencode.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 void
 hn_cli_complain (const char *format, ...)
 {
   g_autofree char *message = NULL;
+  g_autofree char *clean = NULL;
   va_list args;
 
   va_start (args, format);
   message = g_strdup_vprintf (format, args);
   va_end (args);
-  g_printerr ("headnetctl: %s\n", message);
+  clean = hn_clean (message);
+  g_printerr ("headnetctl: %s\n", clean);
 }
 
 HnExit
 hn_cli_fail (const GError *error)
 {
-  g_autofree char *message = hn_clean (error->message);
-
-  hn_cli_complain ("%s", message);
+  hn_cli_complain ("%s", error->message);
   if (error->domain != HEADNET_ERROR)
     return HN_EXIT_FAILED;
   switch ((HeadnetError) error->code)
@@ -68,16 +63,11 @@ hn_cli_usage (const HnVerb *verb, const char *message)
   return HN_EXIT_USAGE;
 }
 
-const HnVerb *
-hn_cli_find_verb (const char *name)
+HnExit
+hn_cli_no_service (void)
 {
-  const HnVerb *tables[] = { hn_connection_verbs, hn_show_verbs, hn_settings_verbs, hn_live_verbs };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (tables); i++)
-    for (const HnVerb *verb = tables[i]; verb->name != NULL; verb++)
-      if (strcmp (verb->name, name) == 0)
-        return verb;
-  return NULL;
+  hn_cli_complain (_ ("The service headnetd does not run; “headnetctl up” starts it"));
+  return HN_EXIT_NO_SERVICE;
 }
 
 gboolean
@@ -112,23 +102,55 @@ hn_cli_parse (HnCli *cli, const HnVerb *verb, const GOptionEntry *entries, int *
       (*argv)++;
       (*argc)--;
     }
+  for (int i = 1; i < *argc; i++)
+    if (!g_utf8_validate ((*argv)[i], -1, NULL))
+      {
+        hn_cli_usage (verb, _ ("An argument is no valid text"));
+        return FALSE;
+      }
   return TRUE;
+}
+
+static void
+on_news (HnCli *cli)
+{
+  cli->news = TRUE;
+}
+
+HnExit
+hn_cli_connect (HnCli *cli, gboolean start)
+{
+  g_autoptr (GError) error = NULL;
+
+  cli->client = headnet_client_new_sync (NULL, &error);
+  if (cli->client == NULL)
+    return hn_cli_fail (error);
+  /* GIO ignores it, but whoever closes our output, such as "head", wants no more of it */
+  signal (SIGPIPE, SIG_DFL);
+  g_signal_connect_swapped (cli->client, "changed", G_CALLBACK (on_news), cli);
+  g_signal_connect_swapped (cli->client, "peers-changed", G_CALLBACK (on_news), cli);
+  g_signal_connect_swapped (cli->client, "running-changed", G_CALLBACK (on_news), cli);
+  if (start && !headnet_client_start_sync (cli->client, NULL, &error))
+    return hn_cli_fail (error);
+  return HN_EXIT_DONE;
 }
 
 char *
 hn_cli_find_tailnet (HnCli *cli, const char *name)
 {
+  static const char *const properties[] = { "Name", "Id" };
   g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
 
-  for (guint i = 0; i < paths->len; i++)
-    {
-      const char *path = g_ptr_array_index (paths, i);
-      g_autofree char *shown = headnet_client_get_string (cli->client, path, "Name");
-      g_autofree char *id = headnet_client_get_string (cli->client, path, "Id");
+  /* an id stays when the name changes: the name of one may be the id of another */
+  for (gsize p = 0; p < G_N_ELEMENTS (properties); p++)
+    for (guint i = 0; i < paths->len; i++)
+      {
+        const char *path = g_ptr_array_index (paths, i);
+        g_autofree char *shown = headnet_client_get_string (cli->client, path, properties[p]);
 
-      if (strcmp (shown, name) == 0 || strcmp (id, name) == 0)
-        return g_strdup (path);
-    }
+        if (strcmp (shown, name) == 0)
+          return g_strdup (path);
+      }
   return NULL;
 }
 
@@ -137,6 +159,11 @@ hn_cli_pick (HnCli *cli, HnExit *code)
 {
   g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
 
+  if (!headnet_client_is_running (cli->client))
+    {
+      *code = hn_cli_no_service ();
+      return NULL;
+    }
   if (cli->tailnet != NULL)
     {
       char *path = hn_cli_find_tailnet (cli, cli->tailnet);
@@ -155,11 +182,6 @@ hn_cli_pick (HnCli *cli, HnExit *code)
     {
       hn_cli_complain (_ ("There are %u tailnets: say which one with --tailnet NAME"), paths->len);
       *code = HN_EXIT_USAGE;
-    }
-  else if (!headnet_client_is_running (cli->client))
-    {
-      hn_cli_complain (_ ("The service headnetd does not run"));
-      *code = HN_EXIT_NO_SERVICE;
     }
   else
     {
@@ -195,147 +217,65 @@ hn_cli_wait (HnCli *cli, gboolean (*done) (HnCli *cli, gpointer data), gpointer 
       g_source_set_callback (source, on_deadline, &deadline, NULL);
       g_source_attach (source, NULL);
     }
-  while (!(met = done (cli, data)) && !deadline.expired)
-    g_main_context_iteration (NULL, TRUE);
+  for (;;)
+    {
+      /* what comes while it is asked, in a call that it makes, is news again */
+      cli->news = FALSE;
+      met = done (cli, data);
+      if (met || headnet_client_is_closed (cli->client))
+        break;
+      if (deadline.expired)
+        break;
+      while (!cli->news && !deadline.expired)
+        g_main_context_iteration (NULL, TRUE);
+    }
   if (source != NULL)
     g_source_destroy (source);
   return met;
 }
 
 char *
-hn_cli_read_file (const char *path, gsize max, GError **error)
+hn_cli_get_state (HnCli *cli, const char *path)
 {
-  g_autofree char *data = g_malloc (max + 1);
-  gboolean standard = strcmp (path, "-") == 0;
-  int fd = standard ? STDIN_FILENO : open (path, O_RDONLY | O_CLOEXEC);
-  gsize len = 0;
-  gssize got = -1;
-
-  if (fd >= 0)
-    while (len < max && (got = read (fd, data + len, max - len)) != 0)
-      {
-        if (got < 0 && errno == EINTR)
-          continue;
-        if (got < 0)
-          break;
-        len += (gsize) got;
-      }
-  if (got < 0 || len == max)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("Cannot read %s: %s"),
-                 standard ? _ ("standard input") : path,
-                 got < 0 ? g_strerror (errno) : _ ("it is too long"));
-  if (fd > STDERR_FILENO)
-    close (fd);
-  if (got < 0 || len == max)
-    {
-      explicit_bzero (data, max + 1);
-      return NULL;
-    }
-  data[len] = '\0';
-  if (strlen (data) != len)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _ ("%s is no text"), path);
-      explicit_bzero (data, max + 1);
-      return NULL;
-    }
-  g_strstrip (data);
-  return g_steal_pointer (&data);
-}
-
-const char *
-hn_dict_string (GVariant *dict, const char *key)
-{
-  const char *value = "";
-
-  g_variant_lookup (dict, key, "&s", &value);
-  return value;
-}
-
-gint64
-hn_dict_int (GVariant *dict, const char *key)
-{
-  g_autoptr (GVariant) value = g_variant_lookup_value (dict, key, NULL);
-
-  if (value == NULL)
-    return 0;
-  switch (g_variant_classify (value))
-    {
-    case G_VARIANT_CLASS_INT64:
-      return g_variant_get_int64 (value);
-    case G_VARIANT_CLASS_UINT64:
-      return (gint64) MIN (g_variant_get_uint64 (value), (guint64) G_MAXINT64);
-    case G_VARIANT_CLASS_UINT32:
-      return g_variant_get_uint32 (value);
-    case G_VARIANT_CLASS_UINT16:
-      return g_variant_get_uint16 (value);
-    default:
-      return 0;
-    }
+  return headnet_client_get_string (cli->client, path, "State");
 }
 
 gboolean
-hn_dict_boolean (GVariant *dict, const char *key)
+hn_cli_state_is (HnCli *cli, const char *path, const char *wanted)
 {
-  gboolean value = FALSE;
+  g_autofree char *state = hn_cli_get_state (cli, path);
 
-  g_variant_lookup (dict, key, "b", &value);
-  return value;
+  return strcmp (state, wanted) == 0;
 }
 
-char *
-hn_dict_join (GVariant *dict, const char *key, const char *separator)
+HnExit
+hn_cli_code_of_state (const char *state)
 {
-  g_autofree const char **strings = NULL;
-
-  if (!g_variant_lookup (dict, key, "^a&s", &strings))
-    return g_strdup ("");
-  return g_strjoinv (separator, (char **) strings);
+  if (strcmp (state, "running") == 0)
+    return HN_EXIT_DONE;
+  if (strcmp (state, "needs-login") == 0 || strcmp (state, "needs-approval") == 0)
+    return HN_EXIT_NEEDS_LOGIN;
+  return HN_EXIT_NOT_CONNECTED;
 }
 
-char *
-hn_clean (const char *text)
+HnExit
+hn_cli_call (HnCli *cli, const char *path, const char *method, GVariant *parameters)
 {
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = headnet_client_call_sync (
+      cli->client, path, method, parameters, TRUE, HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
 
-  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
-    {
-      gunichar c = g_utf8_get_char (p);
-
-      g_string_append_unichar (out, g_unichar_iscntrl (c) && c != '\n' ? '?' : c);
-    }
-  return g_string_free (g_steal_pointer (&out), FALSE);
+  return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
 }
 
-char *
-hn_format_time (gint64 seconds)
+HnExit
+hn_cli_set_string (HnCli *cli, const char *path, const char *key, const char *value)
 {
-  gint64 away = seconds - g_get_real_time () / G_USEC_PER_SEC;
-  guint64 length = (guint64) ABS (away);
-  g_autofree char *span = NULL;
+  GVariantBuilder preferences;
 
-  if (seconds == 0)
-    return g_strdup (_ ("never"));
-  if (length < 60)
-    span = g_strdup_printf (g_dngettext (HN_GETTEXT_PACKAGE, "%d second", "%d seconds", length),
-                            (int) length);
-  else if (length < 3600)
-    span
-        = g_strdup_printf (g_dngettext (HN_GETTEXT_PACKAGE, "%d minute", "%d minutes", length / 60),
-                           (int) (length / 60));
-  else if (length < 2 * 86400)
-    span = g_strdup_printf (g_dngettext (HN_GETTEXT_PACKAGE, "%d hour", "%d hours", length / 3600),
-                            (int) (length / 3600));
-  else
-    span = g_strdup_printf (g_dngettext (HN_GETTEXT_PACKAGE, "%d day", "%d days", length / 86400),
-                            (int) (length / 86400));
-  return away < 0 ? g_strdup_printf (_ ("%s ago"), span) : g_strdup_printf (_ ("in %s"), span);
-}
-
-char *
-hn_format_latency (gint64 microseconds)
-{
-  return g_strdup_printf (_ ("%.1f ms"), (double) microseconds / 1000.0);
+  g_variant_builder_init (&preferences, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&preferences, "{sv}", key, g_variant_new_string (value));
+  return hn_cli_call (cli, path, "SetPreferences", g_variant_new ("(a{sv})", &preferences));
 }
 
 char *
@@ -360,37 +300,4 @@ hn_cli_explain_state (HnCli *cli, const char *path)
         }
     }
   return g_steal_pointer (&reason);
-}
-
-void
-hn_cli_print_qr (const char *text)
-{
-  QRcode *code = QRcode_encodeString8bit (text, 0, QR_ECLEVEL_L);
-  struct winsize size = { 0 };
-  int width;
-
-  if (code == NULL)
-    return;
-  width = code->width;
-  if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_col < width + 4)
-    {
-      QRcode_free (code);
-      return;
-    }
-  /* two rows a line, light on dark as most terminals are; the quiet zone is two modules */
-  for (int y = -2; y < width + 2; y += 2)
-    {
-      g_print ("  ");
-      for (int x = -2; x < width + 2; x++)
-        {
-          gboolean upper
-              = x >= 0 && x < width && y >= 0 && y < width && (code->data[y * width + x] & 1) != 0;
-          gboolean lower = x >= 0 && x < width && y + 1 >= 0 && y + 1 < width
-                           && (code->data[(y + 1) * width + x] & 1) != 0;
-
-          g_print ("%s", upper ? (lower ? " " : "▄") : (lower ? "▀" : "█"));
-        }
-      g_print ("\n");
-    }
-  QRcode_free (code);
 }

@@ -9,49 +9,44 @@
 
 /* ---- ping ---- */
 
-typedef struct
-{
-  gboolean over;
-} Pause;
-
 static gboolean
 on_pause_over (gpointer user_data)
 {
-  ((Pause *) user_data)->over = TRUE;
+  *(gboolean *) user_data = TRUE;
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-pause_is_over (HnCli *cli, gpointer data)
-{
-  return ((Pause *) data)->over;
-}
-
 static void
-wait_a_second (HnCli *cli)
+wait_a_second (void)
 {
-  Pause pause = { FALSE };
+  gboolean over = FALSE;
 
-  g_timeout_add_seconds (1, on_pause_over, &pause);
-  hn_cli_wait (cli, pause_is_over, &pause, 0);
+  g_timeout_add_seconds (1, on_pause_over, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
 }
 
 static void
 print_pong (HnCli *cli, const char *target, GVariant *pong)
 {
   g_autofree char *latency = hn_format_latency (hn_dict_int (pong, "Latency"));
-  g_autofree char *clean = hn_clean (target);
   const char *path = hn_dict_string (pong, "Path");
+  g_autofree char *text = NULL;
+  g_autofree char *clean = NULL;
 
   if (cli->json)
-    hn_cli_print_json (pong);
-  else if (strcmp (path, "direct") == 0)
-    g_print (_ ("reply from %s: %s, direct %s\n"), clean, latency,
-             hn_dict_string (pong, "Endpoint"));
+    {
+      hn_cli_print_json (pong);
+      return;
+    }
+  if (strcmp (path, "direct") == 0)
+    text = g_strdup_printf (_ ("reply from %s: %s, direct %s"), target, latency,
+                            hn_dict_string (pong, "Endpoint"));
   else
-    g_print (_ ("reply from %s: %s, by relay %s\n"), clean, latency,
-             hn_dict_string (pong, "Relay"));
-  fflush (stdout);
+    text = g_strdup_printf (_ ("reply from %s: %s, by relay %s"), target, latency,
+                            hn_dict_string (pong, "Relay"));
+  clean = hn_clean (text);
+  g_print ("%s\n", clean);
 }
 
 static HnExit
@@ -71,10 +66,18 @@ run_ping (HnCli *cli, int argc, char **argv)
 
   if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
     return HN_EXIT_USAGE;
-  if (argc != 2 || count < 1)
+  if (argc != 2)
     return hn_cli_usage (verb, _ ("Say whom: a peer's name or address"));
-  path = hn_cli_pick (cli, &code);
-  if (path == NULL)
+  if (count < 1)
+    return hn_cli_usage (verb, _ ("The number of tries is at least 1"));
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return code;
+  if (!headnet_client_is_running (cli->client))
+    {
+      hn_cli_complain (_ ("Not connected; “headnetctl up” connects"));
+      return HN_EXIT_NOT_CONNECTED;
+    }
+  if ((path = hn_cli_pick (cli, &code)) == NULL)
     return code;
   for (int i = 0; i < count; i++)
     {
@@ -87,8 +90,8 @@ run_ping (HnCli *cli, int argc, char **argv)
       if (kind != NULL)
         g_variant_builder_add (&options, "{sv}", "Kind", g_variant_new_string (kind));
       reply = headnet_client_call_sync (cli->client, path, "Ping",
-                                        g_variant_new ("(sa{sv})", argv[1], &options), TRUE, -1,
-                                        NULL, &error);
+                                        g_variant_new ("(sa{sv})", argv[1], &options), FALSE,
+                                        HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
       if (reply != NULL)
         {
           pong = g_variant_get_child_value (reply, 0);
@@ -106,7 +109,7 @@ run_ping (HnCli *cli, int argc, char **argv)
           return hn_cli_fail (error);
         }
       if (i + 1 < count)
-        wait_a_second (cli);
+        wait_a_second ();
     }
   return result;
 }
@@ -116,8 +119,26 @@ run_ping (HnCli *cli, int argc, char **argv)
 typedef struct
 {
   HnCli *cli;
-  GHashTable *shown; /* path -> the last line of its state */
+  GHashTable *shown; /* path -> Shown */
+  gboolean running;  /* as the last line about it told */
+  GMainLoop *loop;
 } Watch;
+
+typedef struct
+{
+  char *name; /* as it was when the tailnet was last heard of */
+  char *line; /* the last line of its state */
+} Shown;
+
+static void
+shown_free (gpointer data)
+{
+  Shown *shown = data;
+
+  g_free (shown->name);
+  g_free (shown->line);
+  g_free (shown);
+}
 
 static gboolean
 is_meant (Watch *watch, const char *path)
@@ -133,11 +154,9 @@ is_meant (Watch *watch, const char *path)
 }
 
 static void
-print_event (Watch *watch, const char *path, const char *event, GVariantDict *more,
+print_event (Watch *watch, const char *name, const char *event, GVariantDict *more,
              const char *text)
 {
-  g_autofree char *name = headnet_client_get_string (watch->cli->client, path, "Name");
-
   if (watch->cli->json)
     {
       g_autoptr (GVariant) value = NULL;
@@ -167,44 +186,72 @@ print_state (Watch *watch, const char *path)
   g_autofree char *reason = headnet_client_get_string (watch->cli->client, path, "StateReason");
   g_autofree char *why = hn_cli_explain_state (watch->cli, path);
   g_autofree char *line = g_strdup_printf ("%s%s%s", state, why[0] != '\0' ? ": " : "", why);
+  g_autofree char *name = headnet_client_get_string (watch->cli->client, path, "Name");
+  Shown *shown = g_hash_table_lookup (watch->shown, path);
   GVariantDict more;
 
-  if (g_strcmp0 (g_hash_table_lookup (watch->shown, path), line) == 0)
+  if (shown != NULL && strcmp (shown->line, line) == 0 && strcmp (shown->name, name) == 0)
     return;
-  g_hash_table_replace (watch->shown, g_strdup (path), g_strdup (line));
+  shown = g_new0 (Shown, 1);
+  shown->name = g_strdup (name);
+  shown->line = g_strdup (line);
+  g_hash_table_replace (watch->shown, g_strdup (path), shown);
   g_variant_dict_init (&more, NULL);
   g_variant_dict_insert (&more, "State", "s", state);
   g_variant_dict_insert (&more, "StateReason", "s", reason);
-  print_event (watch, path, "state", &more, line);
+  print_event (watch, name, "state", &more, line);
+}
+
+static void
+print_running (Watch *watch, gboolean running)
+{
+  if (running == watch->running)
+    return;
+  watch->running = running;
+  if (watch->cli->json)
+    g_print ("{\"Event\":\"service\",\"Running\":%s}\n", running ? "true" : "false");
+  else
+    g_print ("%s\n", running ? _ ("The service runs") : _ ("The service does not run"));
+  fflush (stdout);
 }
 
 static void
 on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
 {
   Watch *watch = user_data;
+  Shown *shown = g_hash_table_lookup (watch->shown, path);
+  GVariantDict more;
 
-  if (!headnet_client_has_tailnet (client, path))
+  if (headnet_client_has_tailnet (client, path))
     {
-      g_hash_table_remove (watch->shown, path);
+      /* what a new service has is heard of before the service itself */
+      print_running (watch, TRUE);
+      if (is_meant (watch, path))
+        print_state (watch, path);
       return;
     }
-  if (is_meant (watch, path))
-    print_state (watch, path);
+  /* where the service ended, that is said, and not that its tailnets are gone */
+  if (shown != NULL && headnet_client_is_running (client))
+    {
+      g_variant_dict_init (&more, NULL);
+      print_event (watch, shown->name, "removed", &more, _ ("the tailnet was removed"));
+    }
+  g_hash_table_remove (watch->shown, path);
 }
 
 static void
 on_watch_running (HeadnetClient *client, gpointer user_data)
 {
   Watch *watch = user_data;
-  gboolean running = headnet_client_is_running (client);
 
-  if (!running)
+  if (headnet_client_is_closed (client))
+    {
+      g_main_loop_quit (watch->loop);
+      return;
+    }
+  if (!headnet_client_is_running (client))
     g_hash_table_remove_all (watch->shown);
-  if (watch->cli->json)
-    g_print ("{\"Event\":\"service\",\"Running\":%s}\n", running ? "true" : "false");
-  else
-    g_print ("%s\n", running ? _ ("The service runs") : _ ("The service ended"));
-  fflush (stdout);
+  print_running (watch, headnet_client_is_running (client));
 }
 
 static void
@@ -213,6 +260,7 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
   Watch *watch = user_data;
   g_autoptr (GVariant) changed = NULL;
   g_autofree const char **removed = NULL;
+  g_autofree char *tailnet = headnet_client_get_string (client, path, "Name");
   guint64 generation;
   GVariantDict more;
 
@@ -223,7 +271,7 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
     {
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert (&more, "PeersGeneration", "t", generation);
-      print_event (watch, path, "peers", &more, _ ("many peers changed"));
+      print_event (watch, tailnet, "peers", &more, _ ("many peers changed"));
       return;
     }
   for (gsize i = 0; i < g_variant_n_children (changed); i++)
@@ -237,7 +285,7 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
 
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert_value (&more, "Peer", peer);
-      print_event (watch, path, "peer", &more, line);
+      print_event (watch, tailnet, "peer", &more, line);
     }
   for (gsize i = 0; removed[i] != NULL; i++)
     {
@@ -245,7 +293,7 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
 
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert (&more, "Id", "s", removed[i]);
-      print_event (watch, path, "peer-removed", &more, line);
+      print_event (watch, tailnet, "peer-removed", &more, line);
     }
 }
 
@@ -255,13 +303,17 @@ run_watch (HnCli *cli, int argc, char **argv)
   const HnVerb *verb = hn_cli_find_verb ("watch");
   g_autoptr (GPtrArray) paths = NULL;
   g_autoptr (GMainLoop) loop = NULL;
-  Watch watch = { cli, NULL };
+  Watch watch = { cli, NULL, TRUE, NULL };
+  HnExit code;
 
   if (!hn_cli_parse (cli, verb, NULL, &argc, &argv))
     return HN_EXIT_USAGE;
   if (argc > 1)
     return hn_cli_usage (verb, _ ("Too many arguments"));
-  watch.shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return code;
+  watch.shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, shown_free);
+  watch.loop = loop = g_main_loop_new (NULL, FALSE);
   if (!headnet_client_is_running (cli->client))
     on_watch_running (cli->client, &watch);
   paths = headnet_client_list_tailnets (cli->client);
@@ -270,9 +322,11 @@ run_watch (HnCli *cli, int argc, char **argv)
   g_signal_connect (cli->client, "changed", G_CALLBACK (on_watch_changed), &watch);
   g_signal_connect (cli->client, "running-changed", G_CALLBACK (on_watch_running), &watch);
   g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_watch_peers), &watch);
-  loop = g_main_loop_new (NULL, FALSE);
-  g_main_loop_run (loop); /* until a signal ends the program */
-  return HN_EXIT_DONE;
+  g_main_loop_run (loop); /* until a signal ends the program, or the bus */
+  g_signal_handlers_disconnect_by_data (cli->client, &watch);
+  g_hash_table_unref (watch.shown);
+  hn_cli_complain (_ ("The system bus went away"));
+  return HN_EXIT_NO_SERVICE;
 }
 
 /* ---- wait ---- */
@@ -337,6 +391,29 @@ on_wait_changed (HeadnetClient *client, const char *path, gpointer user_data)
 }
 
 static HnExit
+gave_up (HnCli *cli, Wait *wait)
+{
+  g_autofree char *path = NULL;
+  g_autofree char *state = NULL;
+  g_autofree char *why = NULL;
+
+  if (headnet_client_is_closed (cli->client))
+    {
+      hn_cli_complain (_ ("The system bus went away"));
+      return HN_EXIT_NO_SERVICE;
+    }
+  path = only_tailnet (cli);
+  state = path != NULL ? hn_cli_get_state (cli, path) : g_strdup ("stopped");
+  why = path != NULL ? hn_cli_explain_state (cli, path) : g_strdup ("");
+  if (strcmp (state, wait->state) == 0)
+    hn_cli_complain (_ ("The peer “%s” did not come online in time"), wait->peer);
+  else
+    hn_cli_complain (_ ("Not “%s” in time, but “%s”%s%s"), wait->state, state,
+                     why[0] != '\0' ? ": " : "", why);
+  return HN_EXIT_TIMEOUT;
+}
+
+static HnExit
 run_wait (HnCli *cli, int argc, char **argv)
 {
   static const char *const states[]
@@ -355,23 +432,38 @@ run_wait (HnCli *cli, int argc, char **argv)
   };
   g_autoptr (GPtrArray) paths = NULL;
   Wait wait = { NULL };
+  HnExit code;
+  gboolean met;
 
   if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
     return HN_EXIT_USAGE;
-  if (argc > 1 || timeout < 0)
-    return hn_cli_usage (verb, _ ("Too many arguments, or a negative time"));
+  if (argc > 1)
+    return hn_cli_usage (verb, _ ("Too many arguments"));
+  if (timeout < 0)
+    return hn_cli_usage (verb, _ ("A time can not be negative"));
   if (state != NULL && !g_strv_contains (states, state))
     return hn_cli_usage (
         verb, _ ("A state is stopped, needs-login, needs-approval, starting or running"));
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return code;
   paths = headnet_client_list_tailnets (cli->client);
-  if (cli->tailnet == NULL && paths->len > 1)
-    return hn_cli_usage (verb, _ ("There are several tailnets: say which one with --tailnet NAME"));
+  /* a name that is wrong is better said than waited for; where the service is still to come, or the
+   * first tailnet, nobody knows yet */
+  if (paths->len > 1 || (paths->len == 1 && cli->tailnet != NULL))
+    {
+      g_autofree char *path = hn_cli_pick (cli, &code);
+
+      if (path == NULL)
+        return code;
+    }
   wait.state = state != NULL ? state : "running";
   wait.peer = peer;
   wait.ask = TRUE;
   g_signal_connect (cli->client, "changed", G_CALLBACK (on_wait_changed), &wait);
   g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_wait_peers), &wait);
-  return hn_cli_wait (cli, is_there, &wait, (guint) timeout) ? HN_EXIT_DONE : HN_EXIT_TIMEOUT;
+  met = hn_cli_wait (cli, is_there, &wait, (guint) timeout);
+  g_signal_handlers_disconnect_by_data (cli->client, &wait);
+  return met ? HN_EXIT_DONE : gave_up (cli, &wait);
 }
 
 const HnVerb hn_live_verbs[] = {

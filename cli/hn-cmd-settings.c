@@ -6,8 +6,6 @@
 
 #include "hn-cli.h"
 
-#define MAX_CA (256 * 1024)
-
 static GVariant *
 get_preferences (HnCli *cli, const char *path)
 {
@@ -96,6 +94,21 @@ parse_value (GVariant *present, const char *text)
     }
 }
 
+static const char *
+expected (GVariant *present)
+{
+  switch (g_variant_classify (present))
+    {
+    case G_VARIANT_CLASS_BOOLEAN:
+      return _ ("true or false");
+    case G_VARIANT_CLASS_UINT32:
+    case G_VARIANT_CLASS_UINT16:
+      return _ ("a number");
+    default:
+      return _ ("text");
+    }
+}
+
 static char *
 format_value (GVariant *value)
 {
@@ -116,9 +129,6 @@ run_set (HnCli *cli, int argc, char **argv)
   const HnVerb *verb = hn_cli_find_verb ("set");
   g_autofree char *path = NULL;
   g_autoptr (GVariant) preferences = NULL;
-  g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GVariant) changes = NULL;
-  g_autoptr (GError) error = NULL;
   GVariantDict dict;
   HnExit code = HN_EXIT_DONE;
 
@@ -126,25 +136,25 @@ run_set (HnCli *cli, int argc, char **argv)
     return HN_EXIT_USAGE;
   if (argc < 2)
     return hn_cli_usage (verb, _ ("Say what to set: KEY=VALUE"));
-  path = hn_cli_pick (cli, &code);
-  if (path == NULL)
+  for (int i = 1; i < argc; i++)
+    if (strchr (argv[i], '=') == NULL)
+      return hn_cli_usage (verb, _ ("A setting is KEY=VALUE"));
+  if ((code = hn_cli_connect (cli, TRUE)) != HN_EXIT_DONE
+      || (path = hn_cli_pick (cli, &code)) == NULL)
     return code;
   preferences = get_preferences (cli, path);
   g_variant_dict_init (&dict, NULL);
   for (int i = 1; i < argc; i++)
     {
       const char *equals = strchr (argv[i], '=');
-      g_autofree char *typed
-          = equals != NULL ? g_strndup (argv[i], (gsize) (equals - argv[i])) : g_strdup (argv[i]);
+      g_autofree char *typed = g_strndup (argv[i], (gsize) (equals - argv[i]));
       g_autofree char *key = find_key (preferences, typed);
       g_autoptr (GVariant) present = NULL;
       GVariant *value;
 
-      if (equals == NULL || key == NULL)
+      if (key == NULL)
         {
           g_variant_dict_clear (&dict);
-          if (equals == NULL)
-            return hn_cli_usage (verb, _ ("A setting is KEY=VALUE"));
           hn_cli_complain (_ ("There is no setting “%s”; “headnetctl get” lists them"), typed);
           return HN_EXIT_USAGE;
         }
@@ -153,15 +163,14 @@ run_set (HnCli *cli, int argc, char **argv)
       if (value == NULL)
         {
           g_variant_dict_clear (&dict);
-          hn_cli_complain (_ ("“%s” is no value for %s"), equals + 1, key);
+          hn_cli_complain (_ ("“%s” is no value for %s: it takes %s"), equals + 1, key,
+                           expected (present));
           return HN_EXIT_USAGE;
         }
       g_variant_dict_insert_value (&dict, key, value);
     }
-  changes = g_variant_ref_sink (g_variant_dict_end (&dict));
-  reply = headnet_client_call_sync (cli->client, path, "SetPreferences",
-                                    g_variant_new ("(@a{sv})", changes), TRUE, -1, NULL, &error);
-  return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
+  return hn_cli_call (cli, path, "SetPreferences",
+                      g_variant_new ("(@a{sv})", g_variant_dict_end (&dict)));
 }
 
 static HnExit
@@ -180,8 +189,8 @@ run_get (HnCli *cli, int argc, char **argv)
     return HN_EXIT_USAGE;
   if (argc > 2)
     return hn_cli_usage (verb, _ ("Too many arguments"));
-  path = hn_cli_pick (cli, &code);
-  if (path == NULL)
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE
+      || (path = hn_cli_pick (cli, &code)) == NULL)
     return code;
   preferences = get_preferences (cli, path);
   if (argc > 1 && (wanted = find_key (preferences, argv[1])) == NULL)
@@ -225,7 +234,9 @@ tailnet_list (HnCli *cli)
     {
       const char *path = g_ptr_array_index (paths, i);
       g_autoptr (GVariant) properties = headnet_client_dup_properties (cli->client, path);
+      g_autofree char *line = NULL;
       g_autofree char *name = NULL;
+      g_autofree char *rest = NULL;
 
       if (properties == NULL)
         continue;
@@ -233,8 +244,11 @@ tailnet_list (HnCli *cli)
       if (cli->json)
         continue;
       name = hn_clean (hn_dict_string (properties, "Name"));
-      g_print ("%-24s  %-14s  %s\n", name, hn_dict_string (properties, "State"),
-               hn_dict_string (properties, "ServerUrl"));
+      line = g_strdup_printf ("%-14s  %s", hn_dict_string (properties, "State"),
+                              hn_dict_string (properties, "ServerUrl"));
+      rest = hn_clean (line);
+      hn_cli_print_padded (name, 24);
+      g_print ("  %s\n", rest);
     }
   list = g_variant_ref_sink (g_variant_builder_end (&all));
   if (cli->json)
@@ -242,53 +256,40 @@ tailnet_list (HnCli *cli)
   return HN_EXIT_DONE;
 }
 
+/* Adding what is there already is fine. */
 static HnExit
-tailnet_add (HnCli *cli, const HnVerb *verb, const char *url, const char *name, const char *ca_file,
+tailnet_add (HnCli *cli, const char *url, const char *name, const char *ca_file,
              const char *host_name)
 {
-  g_autofree char *ca = NULL;
-  g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GError) error = NULL;
-  GVariantBuilder settings;
+  g_autoptr (GPtrArray) found = hn_cli_find_by_server (cli, url);
+  g_autofree char *path = NULL;
+  g_autofree char *added = NULL;
+  g_autofree char *clean = NULL;
+  HnExit code = HN_EXIT_DONE;
 
-  if (ca_file != NULL && (ca = hn_cli_read_file (ca_file, MAX_CA, &error)) == NULL)
-    return hn_cli_usage (verb, error->message);
-  g_variant_builder_init (&settings, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&settings, "{sv}", "ServerUrl", g_variant_new_string (url));
-  if (name != NULL)
-    g_variant_builder_add (&settings, "{sv}", "Name", g_variant_new_string (name));
-  if (ca != NULL)
-    g_variant_builder_add (&settings, "{sv}", "CaCertificate", g_variant_new_string (ca));
-  if (host_name != NULL)
-    g_variant_builder_add (&settings, "{sv}", "HostName", g_variant_new_string (host_name));
-  reply = headnet_client_call_sync (cli->client, NULL, "AddTailnet",
-                                    g_variant_new ("(a{sv})", &settings), TRUE, -1, NULL, &error);
-  return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
-}
+  for (guint i = 0; i < found->len; i++)
+    {
+      const char *other = g_ptr_array_index (found, i);
+      g_autofree char *other_name = headnet_client_get_string (cli->client, other, "Name");
 
-static HnExit
-tailnet_remove (HnCli *cli, const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = headnet_client_call_sync (
-      cli->client, NULL, "RemoveTailnet", g_variant_new ("(o)", path), TRUE, 60000, NULL, &error);
-
-  return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
-}
-
-static HnExit
-tailnet_rename (HnCli *cli, const char *path, const char *name)
-{
-  GVariantBuilder preferences;
-  g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GError) error = NULL;
-
-  g_variant_builder_init (&preferences, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&preferences, "{sv}", "Name", g_variant_new_string (name));
-  reply
-      = headnet_client_call_sync (cli->client, path, "SetPreferences",
-                                  g_variant_new ("(a{sv})", &preferences), TRUE, -1, NULL, &error);
-  return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
+      if (name == NULL || strcmp (name, other_name) == 0)
+        {
+          if (!cli->json)
+            {
+              clean = hn_clean (other_name);
+              g_print (_ ("The tailnet “%s” is there already\n"), clean);
+            }
+          return HN_EXIT_DONE;
+        }
+    }
+  path = hn_cli_add_tailnet (cli, url, name, ca_file, host_name, &code);
+  if (path == NULL)
+    return code;
+  added = headnet_client_get_string (cli->client, path, "Name");
+  clean = hn_clean (added);
+  if (!cli->json)
+    g_print (_ ("Added “%s”; “headnetctl up --tailnet %s” connects\n"), clean, clean);
+  return HN_EXIT_DONE;
 }
 
 static HnExit
@@ -302,23 +303,36 @@ run_tailnet (HnCli *cli, int argc, char **argv)
     { "name", 0, 0, G_OPTION_ARG_STRING, &name, N_ ("What the new tailnet is called here"),
       N_ ("NAME") },
     { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_file,
-      N_ ("The CA that the server's certificate comes from"), N_ ("FILE") },
+      N_ ("The CA that a new server's certificate comes from, in PEM format"), N_ ("FILE") },
     { "hostname", 0, 0, G_OPTION_ARG_STRING, &host_name, N_ ("This computer's name in the tailnet"),
       N_ ("NAME") },
     G_OPTION_ENTRY_NULL,
   };
   const char *what;
+  int arguments;
   g_autofree char *path = NULL;
+  HnExit code;
 
   if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
     return HN_EXIT_USAGE;
   what = argc > 1 ? argv[1] : "list";
-  if (strcmp (what, "list") == 0 && argc <= 2)
-    return tailnet_list (cli);
-  if (strcmp (what, "add") == 0 && argc == 3)
-    return tailnet_add (cli, verb, argv[2], name != NULL ? name : cli->tailnet, ca_file, host_name);
-  if (!(strcmp (what, "remove") == 0 && argc == 3) && !(strcmp (what, "rename") == 0 && argc == 4))
-    return hn_cli_usage (verb, _ ("Wrong arguments"));
+  arguments = strcmp (what, "list") == 0                                  ? 2
+              : strcmp (what, "rename") == 0                              ? 4
+              : strcmp (what, "add") == 0 || strcmp (what, "remove") == 0 ? 3
+                                                                          : 0;
+  if (arguments == 0)
+    return hn_cli_usage (verb, _ ("It is add, list, remove or rename"));
+  if (argc != arguments && argc != 1)
+    return hn_cli_usage (verb, argc > arguments ? _ ("Too many arguments")
+                                                : _ ("An argument is missing"));
+  if (strcmp (what, "add") != 0 && (name != NULL || ca_file != NULL || host_name != NULL))
+    return hn_cli_usage (verb, _ ("Those options belong to add"));
+  if ((code = hn_cli_connect (cli, arguments != 2)) != HN_EXIT_DONE)
+    return code;
+  if (arguments == 2)
+    return headnet_client_is_running (cli->client) ? tailnet_list (cli) : hn_cli_no_service ();
+  if (strcmp (what, "add") == 0)
+    return tailnet_add (cli, argv[2], name != NULL ? name : cli->tailnet, ca_file, host_name);
   path = hn_cli_find_tailnet (cli, argv[2]);
   if (path == NULL)
     {
@@ -326,13 +340,16 @@ run_tailnet (HnCli *cli, int argc, char **argv)
                        argv[2]);
       return HN_EXIT_NOT_FOUND;
     }
-  return argc == 3 ? tailnet_remove (cli, path) : tailnet_rename (cli, path, argv[3]);
+  if (arguments == 4)
+    return hn_cli_set_string (cli, path, "Name", argv[3]);
+  return hn_cli_call (cli, NULL, "RemoveTailnet", g_variant_new ("(o)", path));
 }
 
 const HnVerb hn_settings_verbs[] = {
   { "set", "KEY=VALUE…", N_ ("Changes settings; what is not named stays as it is"), run_set },
   { "get", "[KEY]", N_ ("Shows settings"), run_get },
-  { "tailnet", "add URL [--name NAME] | list | remove NAME | rename NAME NEW",
+  { "tailnet",
+    "add URL [--name NAME] [--ca FILE] [--hostname NAME] | list | remove NAME | rename NAME NEW",
     N_ ("Manages the tailnets of this computer"), run_tailnet },
   { NULL },
 };

@@ -8,18 +8,6 @@
 
 #include "hn-cli.h"
 
-#define MAX_CA (256 * 1024)
-
-static HnExit
-code_of_state (const char *state)
-{
-  if (strcmp (state, "running") == 0)
-    return HN_EXIT_DONE;
-  if (strcmp (state, "needs-login") == 0 || strcmp (state, "needs-approval") == 0)
-    return HN_EXIT_NEEDS_LOGIN;
-  return HN_EXIT_NOT_CONNECTED;
-}
-
 static void
 print_row (const char *label, const char *value)
 {
@@ -80,7 +68,7 @@ print_status (HnCli *cli, const char *path)
       print_row (_ ("Key expires"), expiry);
     }
   print_health (all);
-  return code_of_state (state);
+  return hn_cli_code_of_state (state);
 }
 
 static HnExit
@@ -95,6 +83,8 @@ run_status (HnCli *cli, int argc, char **argv)
     return HN_EXIT_USAGE;
   if (argc > 1)
     return hn_cli_usage (verb, _ ("Too many arguments"));
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return code;
   if (!headnet_client_is_running (cli->client))
     {
       /* an absent service is a stopped tailnet, and looking does not start it */
@@ -126,16 +116,41 @@ run_status (HnCli *cli, int argc, char **argv)
       g_autoptr (GVariant) all = headnet_client_dup_properties (cli->client, path);
 
       hn_cli_print_json (all);
-      return code_of_state (hn_dict_string (all, "State"));
+      return hn_cli_code_of_state (hn_dict_string (all, "State"));
     }
   return print_status (cli, path);
 }
 
-/* The list of peers, or the exit code. */
+static void
+complain_not_connected (HnCli *cli, const char *path)
+{
+  g_autofree char *why = path != NULL ? hn_cli_explain_state (cli, path) : g_strdup ("");
+
+  if (why[0] != '\0')
+    hn_cli_complain (_ ("Not connected: %s"), why);
+  else
+    hn_cli_complain (_ ("Not connected; “headnetctl up” connects"));
+}
+
+/* The chosen tailnet. Without the service there are no peers, which is being not connected. */
+static char *
+pick_for_peers (HnCli *cli, HnExit *code)
+{
+  if ((*code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return NULL;
+  if (headnet_client_is_running (cli->client))
+    return hn_cli_pick (cli, code);
+  complain_not_connected (cli, NULL);
+  *code = HN_EXIT_NOT_CONNECTED;
+  return NULL;
+}
+
+/* The list of peers; NULL, or an empty list, with an exit code other than 0 when there can be none. */
 static GVariant *
 get_peers (HnCli *cli, HnExit *code)
 {
-  g_autofree char *path = hn_cli_pick (cli, code);
+  GVariant *peers;
+  g_autofree char *path = pick_for_peers (cli, code);
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -147,7 +162,16 @@ get_peers (HnCli *cli, HnExit *code)
       *code = hn_cli_fail (error);
       return NULL;
     }
-  return g_variant_get_child_value (reply, 1);
+  peers = g_variant_get_child_value (reply, 1);
+  /* who sees no peers shall know that this is no answer */
+  if (g_variant_n_children (peers) == 0 && !hn_cli_state_is (cli, path, "running"))
+    {
+      g_autofree char *state = hn_cli_get_state (cli, path);
+
+      *code = hn_cli_code_of_state (state);
+      complain_not_connected (cli, path);
+    }
+  return peers;
 }
 
 static gboolean
@@ -194,10 +218,16 @@ static void
 print_peer_row (const char *name, const char *address, const char *state, const char *os,
                 const char *path)
 {
-  g_autofree char *clean_name = hn_clean (name);
-  g_autofree char *clean_os = hn_clean (os);
+  const char *cells[] = { name, address, state, os, path };
+  static const int widths[] = { 24, 16, 8, 9, 0 };
 
-  g_print ("%-24s  %-16s  %-8s  %-9s  %s\n", clean_name, address, state, clean_os, path);
+  for (gsize i = 0; i < G_N_ELEMENTS (cells); i++)
+    {
+      g_autofree char *clean = hn_clean (cells[i]);
+
+      hn_cli_print_padded (clean, widths[i]);
+      g_print (i + 1 < G_N_ELEMENTS (cells) ? "  " : "\n");
+    }
 }
 
 static HnExit
@@ -246,14 +276,14 @@ run_peers (HnCli *cli, int argc, char **argv)
 
     if (cli->json)
       hn_cli_print_json (list);
-    if (argc > 1 && g_variant_n_children (list) == 0)
+    if (code == HN_EXIT_DONE && argc > 1 && g_variant_n_children (list) == 0)
       {
         if (!cli->json)
           hn_cli_complain (_ ("No peer matches “%s”"), argv[1]);
         return HN_EXIT_NOT_FOUND;
       }
   }
-  return HN_EXIT_DONE;
+  return code;
 }
 
 static void
@@ -313,13 +343,23 @@ run_peer (HnCli *cli, int argc, char **argv)
     return HN_EXIT_USAGE;
   if (argc != 2)
     return hn_cli_usage (verb, _ ("Say which peer: by name, address or id"));
-  path = hn_cli_pick (cli, &code);
+  path = pick_for_peers (cli, &code);
   if (path == NULL)
     return code;
   reply = headnet_client_call_sync (cli->client, path, "GetPeer", g_variant_new ("(s)", argv[1]),
                                     FALSE, -1, NULL, &error);
   if (reply == NULL)
-    return hn_cli_fail (error);
+    {
+      g_autofree char *state = hn_cli_get_state (cli, path);
+
+      if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_NOT_FOUND)
+          && strcmp (state, "running") != 0)
+        {
+          complain_not_connected (cli, path);
+          return hn_cli_code_of_state (state);
+        }
+      return hn_cli_fail (error);
+    }
   peer = g_variant_get_child_value (reply, 0);
   if (cli->json)
     hn_cli_print_json (peer);
@@ -343,6 +383,7 @@ run_check_server (HnCli *cli, int argc, char **argv)
   g_autoptr (GError) error = NULL;
   GVariantBuilder options;
   gboolean ok = TRUE;
+  HnExit code;
 
   if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
     return HN_EXIT_USAGE;
@@ -351,18 +392,25 @@ run_check_server (HnCli *cli, int argc, char **argv)
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   if (ca_file != NULL)
     {
-      g_autofree char *ca = hn_cli_read_file (ca_file, MAX_CA, &error);
+      g_autofree char *ca = hn_cli_read_file (ca_file, HN_CLI_CA_MAX, &error);
 
-      if (ca == NULL)
+      if (ca == NULL || !g_utf8_validate (ca, -1, NULL))
         {
           g_variant_builder_clear (&options);
-          return hn_cli_usage (verb, error->message);
+          return hn_cli_usage (verb, ca == NULL ? error->message
+                                                : _ ("The CA has to be in PEM format, which is "
+                                                     "text"));
         }
       g_variant_builder_add (&options, "{sv}", "CaCertificate", g_variant_new_string (ca));
     }
+  if ((code = hn_cli_connect (cli, TRUE)) != HN_EXIT_DONE)
+    {
+      g_variant_builder_clear (&options);
+      return code;
+    }
   reply = headnet_client_call_sync (cli->client, NULL, "CheckServer",
-                                    g_variant_new ("(sa{sv})", argv[1], &options), TRUE, 60000,
-                                    NULL, &error);
+                                    g_variant_new ("(sa{sv})", argv[1], &options), TRUE,
+                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
   if (reply == NULL)
     return hn_cli_fail (error);
   steps = g_variant_get_child_value (reply, 0);
@@ -370,12 +418,15 @@ run_check_server (HnCli *cli, int argc, char **argv)
     {
       g_autoptr (GVariant) step = g_variant_get_child_value (steps, i);
       g_autofree char *text = hn_clean (hn_dict_string (step, "Text"));
+      g_autofree char *name = hn_clean (hn_dict_string (step, "Step"));
       g_autofree char *latency = hn_format_latency (hn_dict_int (step, "Latency"));
 
       ok = ok && hn_dict_boolean (step, "Ok");
       if (!cli->json)
-        g_print ("%s %-8s %10s  %s\n", hn_dict_boolean (step, "Ok") ? "✓" : "✗",
-                 hn_dict_string (step, "Step"), latency, text);
+        {
+          hn_cli_print_padded (hn_dict_boolean (step, "Ok") ? _ ("ok") : _ ("FAILED"), 6);
+          g_print ("  %-8s  %10s  %s\n", name, latency, text);
+        }
     }
   if (cli->json)
     hn_cli_print_json (steps);
@@ -390,6 +441,10 @@ run_version (HnCli *cli, int argc, char **argv)
 
   if (!hn_cli_parse (cli, verb, NULL, &argc, &argv))
     return HN_EXIT_USAGE;
+  if (argc > 1)
+    return hn_cli_usage (verb, _ ("Too many arguments"));
+  /* our own version needs no bus */
+  cli->client = headnet_client_new_sync (NULL, NULL);
   if (cli->client != NULL && headnet_client_is_running (cli->client))
     {
       g_autoptr (GVariant) version = headnet_client_get_manager_property (cli->client, "Version");

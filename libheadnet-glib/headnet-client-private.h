@@ -42,13 +42,17 @@ G_DECLARE_FINAL_TYPE (HeadnetClient, headnet_client, HEADNET, CLIENT, GObject)
 /* Signals:
  *   "changed" (const char *path)     a tailnet's properties changed, it came or it went
  *   "peers-changed" (const char *path, GVariant *parameters)  as the bus signal has them
- *   "running-changed" ()             the service came or went
+ *   "running-changed" ()             the service came or went, or the bus did
  */
 
 /* Connects to the system bus and loads what is published. A service that does not run is no error.
  */
 HeadnetClient *headnet_client_new_sync (GCancellable *cancellable, GError **error);
 gboolean headnet_client_is_running (HeadnetClient *self);
+/* Whether the connection to the bus is gone. It does not come back: begin with a new client. */
+gboolean headnet_client_is_closed (HeadnetClient *self);
+/* Starts the service unless it runs, and loads what it publishes. */
+gboolean headnet_client_start_sync (HeadnetClient *self, GCancellable *cancellable, GError **error);
 /* Object paths, sorted by the tailnets' names. (transfer full) (element-type utf8) */
 GPtrArray *headnet_client_list_tailnets (HeadnetClient *self);
 gboolean headnet_client_has_tailnet (HeadnetClient *self, const char *path);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define LOAD_TIMEOUT_S 10
 #define ERROR_PREFIX "org.headnet.Headnet1.Error."
 
 struct _HeadnetClient
@@ -12,6 +13,7 @@ struct _HeadnetClient
   GDBusConnection *connection; /* owned */
   GDBusObjectManager *manager; /* owned */
   guint peers_subscription;
+  gboolean running; /* as the last signal told */
 };
 
 enum
@@ -37,6 +39,8 @@ headnet_client_dispose (GObject *object)
   self->peers_subscription = 0;
   if (self->manager != NULL)
     g_signal_handlers_disconnect_by_data (self->manager, self);
+  if (self->connection != NULL)
+    g_signal_handlers_disconnect_by_data (self->connection, self);
   g_clear_object (&self->manager);
   g_clear_object (&self->connection);
   G_OBJECT_CLASS (headnet_client_parent_class)->dispose (object);
@@ -79,7 +83,24 @@ on_object_changed (GDBusObjectManager *manager, GDBusObject *object, gpointer us
 static void
 on_name_owner_changed (GObject *manager, GParamSpec *pspec, gpointer user_data)
 {
-  g_signal_emit (user_data, signals[RUNNING_CHANGED], 0);
+  HeadnetClient *self = user_data;
+  gboolean running = headnet_client_is_running (self);
+
+  /* the manager may tell the same owner more than once */
+  if (running == self->running)
+    return;
+  self->running = running;
+  g_signal_emit (self, signals[RUNNING_CHANGED], 0);
+}
+
+static void
+on_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error,
+           gpointer user_data)
+{
+  HeadnetClient *self = user_data;
+
+  self->running = FALSE;
+  g_signal_emit (self, signals[RUNNING_CHANGED], 0);
 }
 
 static void
@@ -99,6 +120,12 @@ headnet_client_new_sync (GCancellable *cancellable, GError **error)
 
   self->connection = g_bus_get_sync (G_BUS_TYPE_SYSTEM, cancellable, &local);
   if (self->connection != NULL)
+    {
+      /* a bus that ends is for the program to explain, it shall not be killed by it */
+      g_dbus_connection_set_exit_on_close (self->connection, FALSE);
+      g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
+    }
+  if (self->connection != NULL)
     self->manager = g_dbus_object_manager_client_new_sync (
         self->connection, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_DO_NOT_AUTO_START, HEADNET_BUS_NAME,
         HEADNET_MANAGER_PATH, NULL, NULL, NULL, cancellable, &local);
@@ -116,7 +143,14 @@ headnet_client_new_sync (GCancellable *cancellable, GError **error)
   self->peers_subscription = g_dbus_connection_signal_subscribe (
       self->connection, HEADNET_BUS_NAME, HEADNET_TAILNET_INTERFACE, "PeersChanged", NULL, NULL,
       G_DBUS_SIGNAL_FLAGS_NONE, on_peers_changed, self, NULL);
+  self->running = headnet_client_is_running (self);
   return g_steal_pointer (&self);
+}
+
+gboolean
+headnet_client_is_closed (HeadnetClient *self)
+{
+  return g_dbus_connection_is_closed (self->connection);
 }
 
 gboolean
@@ -125,7 +159,7 @@ headnet_client_is_running (HeadnetClient *self)
   g_autofree char *owner
       = g_dbus_object_manager_client_get_name_owner (G_DBUS_OBJECT_MANAGER_CLIENT (self->manager));
 
-  return owner != NULL;
+  return owner != NULL && !headnet_client_is_closed (self);
 }
 
 static GDBusProxy *
@@ -303,12 +337,21 @@ code_of (const GError *error, const char *remote)
   return HEADNET_ERROR_FAILED;
 }
 
+/* Whether the bus could not find or start it, rather than it ending in the middle of a call. */
+static gboolean
+is_failed_start (const GError *error)
+{
+  return error->domain == G_DBUS_ERROR && error->code != G_DBUS_ERROR_NO_REPLY
+         && error->code != G_DBUS_ERROR_DISCONNECTED;
+}
+
 static void
 propagate (GError **error, GError *remote_error)
 {
   g_autoptr (GError) local = remote_error;
   g_autofree char *remote = g_dbus_error_get_remote_error (local);
   HeadnetError code;
+  gboolean ours; /* said by the service, and not by the bus or by GIO */
 
   if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
@@ -316,10 +359,19 @@ propagate (GError **error, GError *remote_error)
       return;
     }
   code = code_of (local, remote);
+  ours = remote != NULL && g_str_has_prefix (remote, ERROR_PREFIX);
   g_dbus_error_strip_remote_error (local);
-  if (code == HEADNET_ERROR_NO_SERVICE)
+  if (code == HEADNET_ERROR_NO_SERVICE && is_failed_start (local))
     g_set_error (error, HEADNET_ERROR, code,
                  "The service headnetd does not run and could not be started: %s", local->message);
+  else if (code == HEADNET_ERROR_NO_SERVICE)
+    g_set_error_literal (error, HEADNET_ERROR, code,
+                         "The service headnetd ended before it answered");
+  else if (code == HEADNET_ERROR_NOT_AUTHORIZED && !ours)
+    g_set_error (error, HEADNET_ERROR, code, "The system bus does not allow that: %s",
+                 local->message);
+  else if (code == HEADNET_ERROR_TIMEOUT && !ours)
+    g_set_error_literal (error, HEADNET_ERROR, code, "The service headnetd did not answer in time");
   else
     g_set_error_literal (error, HEADNET_ERROR, (int) code, local->message);
 }
@@ -358,6 +410,46 @@ headnet_client_call_sync (HeadnetClient *self, const char *path, const char *met
   while (g_main_context_iteration (NULL, FALSE))
     continue;
   return reply;
+}
+
+static gboolean
+on_load_timeout (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+headnet_client_start_sync (HeadnetClient *self, GCancellable *cancellable, GError **error)
+{
+  GError *local = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GSource) source = NULL;
+  gboolean expired = FALSE;
+
+  if (headnet_client_is_running (self))
+    return TRUE;
+  reply = g_dbus_connection_call_sync (
+      self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "StartServiceByName", g_variant_new ("(su)", HEADNET_BUS_NAME, 0), NULL,
+      G_DBUS_CALL_FLAGS_NONE, -1, cancellable, &local);
+  if (reply == NULL)
+    {
+      propagate (error, local);
+      return FALSE;
+    }
+  /* the manager has heard of the new owner, and asks it for all that there is */
+  source = g_timeout_source_new_seconds (LOAD_TIMEOUT_S);
+  g_source_set_callback (source, on_load_timeout, &expired, NULL);
+  g_source_attach (source, NULL);
+  while (!headnet_client_is_running (self) && !headnet_client_is_closed (self) && !expired)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_destroy (source);
+  if (headnet_client_is_running (self))
+    return TRUE;
+  g_set_error_literal (error, HEADNET_ERROR, HEADNET_ERROR_NO_SERVICE,
+                       "The service headnetd ended as soon as it was started");
+  return FALSE;
 }
 
 static void
