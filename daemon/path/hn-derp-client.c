@@ -14,8 +14,10 @@
 #define UNSENT_BYTES (32 * 1024)
 /* A stream that takes nothing for so long is not worth holding traffic back for. */
 #define PATIENCE_US (G_USEC_PER_SEC / 2)
-/* Reads a turn, so that a busy relay leaves room for others on the thread. */
-#define MAX_READS 4
+/* How much is read a turn, so that a busy relay leaves room for others on the thread. TLS gives a
+ * record a read, and relays begin with short ones: what we do not take in time is lost there. */
+#define MAX_READS 48
+#define MAX_READ_BYTES (64 * 1024)
 
 typedef enum
 {
@@ -293,8 +295,9 @@ on_readable (GObject *stream, gpointer data)
 {
   HnDerpClient *self = client_ref (data);
   gboolean running = TRUE;
+  gsize taken = 0;
 
-  for (guint i = 0; running && i < MAX_READS; i++)
+  for (guint i = 0; running && i < MAX_READS && taken < MAX_READ_BYTES; i++)
     {
       g_autoptr (GError) error = NULL;
       gsize size;
@@ -304,6 +307,7 @@ on_readable (GObject *stream, gpointer data)
       n = g_pollable_input_stream_read_nonblocking (self->in, space, size, NULL, &error);
       if (n < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
         break;
+      taken += MAX (n, 0);
       running = take_bytes (self, n, g_steal_pointer (&error));
     }
   if (running)

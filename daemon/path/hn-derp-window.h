@@ -9,8 +9,8 @@
 
 #include "path/hn-derp-codec.h"
 
-/* A quarter of what a relay keeps. */
-#define HN_DERP_WINDOW_BYTES 8192
+/* A part of what a relay keeps, since up to twice as much is on the way when it waits. */
+#define HN_DERP_WINDOW_BYTES 6144
 /* A relay whose fastest Pong took no longer is near. */
 #define HN_DERP_WINDOW_NEAR_US 1000
 /* A Pong that is late or lost holds us up no longer than this. */
