@@ -16,6 +16,10 @@
 
 #define HN_WG_MAX_PEERS 65536
 #define HN_WG_REKEY_TIMEOUT_US (5 * G_USEC_PER_SEC)
+/* The first two initiations to a peer that never answered are repeated after 1 s and 2 s: right after
+ * enrolment a peer learns of us up to a second later, and drops what comes before. Peers only ask for
+ * a gap of 20 ms. */
+#define HN_WG_EARLY_INITIATIONS 3
 #define HN_WG_KEEPALIVE_TIMEOUT_US (10 * G_USEC_PER_SEC)
 #define HN_WG_ZERO_KEYS_US (3 * HN_WG_REJECT_AFTER_US)
 #define HN_WG_MAX_RETRIES 18
@@ -51,6 +55,7 @@ struct _HnWgPeer
   gint64 handshake_sent_us; /* initiation or response */
   gint64 handshake_done_us; /* 0 never */
   guint attempts;
+  guint early_initiations;       /* sent before any handshake was complete, counted to the limit */
   gboolean need_keepalive;       /* data came while the keepalive timer ran */
   gboolean renewed_by_receiving; /* once a session is enough */
 

@@ -122,7 +122,8 @@ hn_wg_peer_send_keepalive (HnWgPeer *peer, gint64 now_us)
     hn_wg_peer_initiate (peer, now_us, FALSE);
 }
 
-/* The wall clock, but never less than what anybody was told, and more than what this peer was. */
+/* The wall clock, but always more than what anybody was told: a peer that was removed and added
+ * again, and so forgot what it sent, would otherwise be taken for a replay. */
 static void
 next_stamp (HnWgPeer *peer)
 {
@@ -130,16 +131,13 @@ next_stamp (HnWgPeer *peer)
   guint8 stamp[HN_WG_STAMP_SIZE];
 
   hn_wg_stamp_from_wall (self->wall_us (self->wall_data), stamp);
-  if (memcmp (stamp, self->last_stamp, sizeof stamp) < 0)
-    memcpy (stamp, self->last_stamp, sizeof stamp);
-  if (memcmp (stamp, peer->sent_stamp, sizeof stamp) <= 0)
+  if (memcmp (stamp, self->last_stamp, sizeof stamp) <= 0)
     {
-      memcpy (stamp, peer->sent_stamp, sizeof stamp);
+      memcpy (stamp, self->last_stamp, sizeof stamp);
       hn_wg_stamp_increment (stamp);
     }
   memcpy (peer->sent_stamp, stamp, sizeof stamp);
-  if (memcmp (stamp, self->last_stamp, sizeof stamp) > 0)
-    memcpy (self->last_stamp, stamp, sizeof stamp);
+  memcpy (self->last_stamp, stamp, sizeof stamp);
 }
 
 void
@@ -155,7 +153,7 @@ hn_wg_peer_initiate (HnWgPeer *peer, gint64 now_us, gboolean retry)
     peer->attempts = 0;
   if (!hn_wg_peer_is_reachable (peer))
     return;
-  if (now_us - peer->handshake_sent_us < HN_WG_REKEY_TIMEOUT_US)
+  if (now_us - peer->handshake_sent_us < hn_wg_timers_get_retry_wait (peer))
     {
       if (retry || !g_queue_is_empty (&peer->staged))
         hn_wg_timers_initiation_held (peer);
@@ -176,6 +174,8 @@ hn_wg_peer_initiate (HnWgPeer *peer, gint64 now_us, gboolean retry)
   hn_wg_index_table_set (&self->indices, index, peer, NULL);
   hn_wg_cookie_signer_sign (&peer->cookie, msg, sizeof msg, now_us);
   peer->handshake_sent_us = now_us;
+  if (peer->early_initiations < HN_WG_EARLY_INITIATIONS)
+    peer->early_initiations++;
   hn_wg_timers_any_sent (peer);
   hn_wg_timers_initiation_sent (peer, now_us);
   self->ops.send (self->user, peer, msg, sizeof msg, TRUE);

@@ -212,10 +212,25 @@ hn_wg_timers_any_received (HnWgPeer *peer)
   peer->silence_at = HN_WG_UNARMED;
 }
 
+gint64
+hn_wg_timers_get_retry_wait (const HnWgPeer *peer)
+{
+  switch (peer->early_initiations)
+    {
+    case 1:
+      return 1 * G_USEC_PER_SEC;
+    case 2:
+      return 2 * G_USEC_PER_SEC;
+    default:
+      return HN_WG_REKEY_TIMEOUT_US;
+    }
+}
+
 void
 hn_wg_timers_initiation_sent (HnWgPeer *peer, gint64 now_us)
 {
-  arm (peer, &peer->retransmit_at, now_us + HN_WG_REKEY_TIMEOUT_US + jitter (peer->device));
+  arm (peer, &peer->retransmit_at,
+       now_us + hn_wg_timers_get_retry_wait (peer) + jitter (peer->device));
 }
 
 void
@@ -223,7 +238,7 @@ hn_wg_timers_initiation_held (HnWgPeer *peer)
 {
   if (peer->retransmit_at == HN_WG_UNARMED)
     arm (peer, &peer->retransmit_at,
-         peer->handshake_sent_us + HN_WG_REKEY_TIMEOUT_US + jitter (peer->device));
+         peer->handshake_sent_us + hn_wg_timers_get_retry_wait (peer) + jitter (peer->device));
 }
 
 void
@@ -231,6 +246,7 @@ hn_wg_timers_handshake_complete (HnWgPeer *peer, gint64 now_us)
 {
   peer->retransmit_at = HN_WG_UNARMED;
   peer->attempts = 0;
+  peer->early_initiations = HN_WG_EARLY_INITIATIONS;
   peer->renewed_by_receiving = FALSE;
   /* Zero means never. */
   peer->handshake_done_us = MAX (now_us, 1);

@@ -15,6 +15,9 @@ void hn_wg_timers_stop (HnWgPeer *peer);
 /* Carries out what is due. */
 void hn_wg_timers_fire (HnWgPeer *peer, gint64 now_us);
 
+/* How long after the last initiation (or response) the next initiation may go, microseconds. */
+gint64 hn_wg_timers_get_retry_wait (const HnWgPeer *peer);
+
 void hn_wg_timers_data_sent (HnWgPeer *peer, gint64 now_us);
 void hn_wg_timers_data_received (HnWgPeer *peer, gint64 now_us);
 /* Authenticated: anything but a cookie reply. */

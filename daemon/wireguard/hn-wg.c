@@ -405,6 +405,7 @@ hn_wg_peer_reset (HnWg *self, HnWgPeer *peer)
   hn_wg_timers_stop (peer);
   hn_wg_cookie_signer_reset (&peer->cookie);
   peer->handshake_sent_us = HN_WG_NEVER;
+  peer->early_initiations = 0;
   if (waiting)
     hn_wg_timers_initiate_soon (peer);
 }
