@@ -37,6 +37,10 @@ hn_control_ping_path (const HnServerAddress *server, const char *url)
   query = g_uri_get_query (uri);
   if (path[0] != '\0' && path[0] != '/')
     return NULL;
+  /* It becomes part of a request line. */
+  for (const char *p = url; *p != '\0'; p++)
+    if ((guchar) *p <= 0x20 || (guchar) *p >= 0x7f)
+      return NULL;
   return g_strconcat (path[0] != '\0' ? path : "/", query != NULL ? "?" : NULL, query, NULL);
 }
 

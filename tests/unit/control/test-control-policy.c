@@ -271,6 +271,8 @@ test_ping_path (void)
   check_path ("https://hs.test", "https://other.test/a", NULL);
   check_path ("https://hs.test", "https://hs.test.evil/a", NULL);
   check_path ("https://hs.test", "ftp://hs.test/a", NULL);
+  check_path ("https://hs.test", "https://hs.test/a b", NULL);
+  check_path ("https://hs.test", "https://hs.test/a\r\nX: y", NULL);
   check_path ("https://hs.test", "/a", NULL);
   check_path ("https://hs.test", "", NULL);
 }
