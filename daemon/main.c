@@ -131,6 +131,9 @@ main (int argc, char **argv)
   mallopt (M_ARENA_MAX, 2);
   mallopt (M_MMAP_THRESHOLD, 64 * 1024);
   mallopt (M_TRIM_THRESHOLD, 128 * 1024);
+  /* a system service has no desktop settings; asking for a proxy would start dconf's threads */
+  g_setenv ("GSETTINGS_BACKEND", "memory", FALSE);
+  g_setenv ("GIO_USE_VFS", "local", FALSE);
 
   g_option_context_set_summary (context, _ ("The Headnet service: tailnets on the system bus."));
   g_option_context_add_main_entries (context, entries, HN_GETTEXT_PACKAGE);

@@ -364,6 +364,13 @@ open_device (HnTailnet *self, GError **error)
       HnTun *tun;
 
       self->device.number = hn_links_find_free_number (self->services.links);
+      if (HN_RULE_FIRST + self->device.number > HN_RULE_LAST)
+        {
+          g_set_error (error, HN_ERROR, HN_ERROR_BUSY,
+                       "Every device number from 0 to %d is taken: disconnect another tailnet",
+                       HN_RULE_LAST - HN_RULE_FIRST);
+          return NULL;
+        }
       name = g_strdup_printf ("headnet%u", self->device.number);
       tun = hn_tun_new (name, &local);
       if (tun != NULL)

@@ -57,6 +57,7 @@ struct _HnTailnet
   gboolean network_available;
   gboolean server_key_changed;
   gboolean disposed;
+  gboolean trim; /* a big map came: memory is to be given back in the next turn */
   guint busy;
 
   HnTailnetDevice device;

@@ -2,6 +2,7 @@
 #include "engine/hn-tailnet-private.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "base/hn-error.h"
 #include "base/hn-file.h"
 
+#define BIG_CHANGE 500    /* so many nodes made anew leave holes worth giving back */
 #define FLUSH_MS 100      /* gathers the changes of one burst; far below what a person notices */
 #define EXPIRY_SLACK_S 10 /* after a key's expiry, as the reference client waits */
 #define EXPIRY_TIMER_MAX_S 86400 /* clocks step: look again at least once a day */
@@ -241,6 +243,11 @@ on_reconcile (gpointer user_data)
   gboolean device_wanted;
 
   g_clear_pointer (&self->reconcile, g_source_unref);
+  if (self->trim)
+    {
+      self->trim = FALSE;
+      malloc_trim (0);
+    }
 
   if (self->wanted && !self->control_started)
     {
@@ -348,6 +355,7 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
     hn_peer_list_touch_all (self->peers);
   if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
+  self->trim = self->trim || change->changed->len + change->removed->len > BIG_CHANGE;
   if (peers || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
     arm_expiry (self);
   if ((change->parts & HN_NETMAP_SELF) != 0)
