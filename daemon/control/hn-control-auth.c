@@ -186,9 +186,12 @@ enrolled (HnControlClient *self)
       hn_backoff_reset (&self->map.backoff);
     }
   if (auth->kind != HN_REGISTER_STORED)
-    /* Also with the same key: it may stand for another node now, and a server may keep the stream of
-     * the old one open. */
-    hn_control_map_restart (self);
+    {
+      /* Also with the same key: it may stand for another node now, of which the server knows
+       * nothing yet, while it keeps the stream of the old one open. */
+      hn_control_update_forget (self);
+      hn_control_map_restart (self);
+    }
   if (new_key)
     {
       hn_control_client_set_node_key (self, &auth->key);
