@@ -43,25 +43,25 @@ class Peers(case.TestCase):
     def test_join_rename_leave(self):
         peer = self.expect(
             "a peer that joins", lambda: Tailscaled(self.lab, "e", self.server),
-            lambda b: b.sees("ts-e"), r"PeersChanged.*'ts-e\.", "ts-e")
+            lambda b: b.sees("ts-e"), r"PeersChanged.*'ts-e\.", r"peer ts-e\.")
         self.client.wait_peer("ts-e", Online=True)
         self.assertEqual(self.client.peers()["ts-e"]["Addresses"], peer.addresses)
 
         self.expect(
             "a new name", lambda: self.server.rename("ts-e", "ts-new"),
-            lambda b: b.sees("ts-new"), r"PeersChanged.*'ts-new\.", "ts-new")
+            lambda b: b.sees("ts-new"), r"PeersChanged.*'ts-new\.", r"peer ts-new\.")
         self.assertNotIn("ts-e", self.client.peers())
 
         self.expect(
             "a peer that leaves", peer.stop,
             lambda b: not b.sees("ts-new")["Online"],
-            r"PeersChanged.*'ts-new\..*'Online': <false>", "ts-new")
+            r"PeersChanged.*'ts-new\..*'Online': <false>", r"peer ts-new\..*offline")
         self.assertIs(self.client.peers()["ts-new"]["Online"], False)
 
         self.expect(
             "a peer that comes back", peer.start,
             lambda b: b.sees("ts-new")["Online"],
-            r"PeersChanged.*'ts-new\..*'Online': <true>", "ts-new")
+            r"PeersChanged.*'ts-new\..*'Online': <true>", r"peer ts-new\..*online")
 
         peer.stop()
         self.client.wait_peer("ts-new", Online=False, timeout=40)

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an administrator does at the server: expire, delete, restart."""
 
+import os
 import time
 
 import case
 from lab import wait_for
 from servers import Tailscaled
 
-# 0.29.2 keeps a deleted node's stream open and sends keep-alives: the client has to ask, rarely
-DELETED_LIMIT = {"0.23.0": 5, "0.29.2": 330}
+# The client asks once in a quarter of an hour whether the server still knows it.
+CHECK_SECONDS = 15 * 60
 
 
 class Server(case.TestCase):
@@ -32,18 +33,28 @@ class Server(case.TestCase):
         """A new key brings it back."""
         self.client.ctl("up", "--auth-key-file", "-", stdin=self.server.key() + "\n")
         self.assertEqual(self.client.property("State"), "running")
-        self.client.wait_peer("ts-b", Online=True)
-        self.client.host.run("ping", "-n", "-c", "2", "-W", "5", self.peers["b"].addresses[0])
+        self.wait_peers_online()
+        self.client.host.run("ping", "-n", "-c", "8", "-W", "5", self.peers["b"].addresses[0])
 
     def test_expired(self):
         self.server.expire("own")
-        self.wait_needs_login("node-key-expired", 5)
+        self.wait_needs_login("key-expired", 5)
         self.again()
         self.assertEqual(len(self.server.nodes()), 2)
 
     def test_deleted(self):
+        # nothing is under way that would notice by chance
+        time.sleep(3)
         self.server.delete("own")
-        self.wait_needs_login("node-unknown", DELETED_LIMIT.get(self.VERSION, 330))
+        if self.server.minor >= 27:
+            # It keeps the stream open and sends keep-alives: the next request tells, or the rare
+            # question (which only a patient person waits for, with HEADNET_SLOW set).
+            if os.environ.get("HEADNET_SLOW"):
+                self.wait_needs_login("node-deleted", CHECK_SECONDS + 60)
+                self.again()
+                return
+            self.client.ctl("set", "HostName=other")
+        self.wait_needs_login("node-deleted", 5)
         self.again()
 
     def test_restart(self):
@@ -54,10 +65,12 @@ class Server(case.TestCase):
                  lambda: "control-unreachable" in
                  [item["Id"] for item in self.client.property("Health")])
         self.assertEqual(self.client.property("State"), "running")
-        self.server.start()
         start = time.monotonic()
+        self.server.start()
+        answering = time.monotonic()
         wait_for("health is well again", lambda: not self.client.property("Health"), timeout=60)
-        self.note(f"back after {time.monotonic() - start:.1f} s")
+        self.note(f"back {time.monotonic() - start:.1f} s after the server's start, which answered "
+                  f"after {answering - start:.1f} s")
         self.assertEqual(self.client.property("State"), "running")
         # stream and relay are the new ones
         late = Tailscaled(self.lab, "e", self.server)

@@ -184,6 +184,7 @@ class Traffic(case.TestCase):
                  lambda: client.gdbus(path, f"{TAILNET}.GetPeers").count("'Online': <true>") == 2)
         managed = client.gdbus(MANAGER_PATH, "org.freedesktop.DBus.ObjectManager.GetManagedObjects")
         self.assertIn(path, managed)
+        self.wait_peers_online()
         for address in self.peers["b"].addresses:
             self.ping(address)
             self.fetch(address)
