@@ -2,7 +2,9 @@
 /* The daemon's error domain and its stable reason codes. */
 #include "base/hn-error.h"
 
-G_DEFINE_QUARK (hn - error - quark, hn_error)
+/* clang-format off */
+G_DEFINE_QUARK (hn-error-quark, hn_error)
+/* clang-format on */
 
 const char *
 hn_error_get_reason (const GError *error)
