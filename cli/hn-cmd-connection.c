@@ -38,7 +38,8 @@ typedef struct
   gboolean login_tried;
   gboolean url_shown;
   gboolean stop_after_login; /* a sign-in that is over ends the wait */
-  char *told;                /* the last reason that was printed, or that was there before */
+  char *told;                /* the last reason that was printed */
+  const char *before;        /* the reason of old, which may not be true any more */
   HnExit code;
 } Progress;
 
@@ -76,7 +77,7 @@ tell_reason (HnCli *cli, Progress *progress)
   g_free (progress->told);
   progress->told = g_strdup (reason);
   text = hn_cli_explain_state (cli, progress->path);
-  if (!is_final (reason))
+  if (!is_final (reason) || g_strcmp0 (reason, progress->before) == 0)
     {
       g_printerr ("%s\n", text);
       return FALSE;
@@ -293,6 +294,7 @@ static HnExit
 bring_up (HnCli *cli, const UpOptions *options, const char *key)
 {
   g_autofree char *path = NULL;
+  g_autofree char *before = NULL;
   Progress progress = { NULL };
   HnExit code;
 
@@ -316,8 +318,8 @@ bring_up (HnCli *cli, const UpOptions *options, const char *key)
       if (code != HN_EXIT_DONE)
         return code;
     }
-  /* a reason from before is old, the call tries anew */
-  progress.told = headnet_client_get_string (cli->client, path, "StateReason");
+  before = headnet_client_get_string (cli->client, path, "StateReason");
+  progress.before = before;
   code = hn_cli_call (
       cli, path, "Connect",
       g_variant_new ("(@a{sv})", g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0)));

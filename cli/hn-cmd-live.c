@@ -63,7 +63,12 @@ run_ping (HnCli *cli, int argc, char **argv)
   g_autofree char *path = NULL;
   HnExit code = HN_EXIT_DONE;
   HnExit result = HN_EXIT_TIMEOUT;
+  g_autofree char *joined = NULL;
 
+  /* "-c3", as with every other ping, which GOption does not know */
+  for (int i = 1; i < argc && joined == NULL; i++)
+    if (g_str_has_prefix (argv[i], "-c") && g_ascii_isdigit (argv[i][2]))
+      argv[i] = joined = g_strdup_printf ("--count=%s", argv[i] + 2);
   if (!hn_cli_parse (cli, verb, entries, &argc, &argv))
     return HN_EXIT_USAGE;
   if (argc != 2)

@@ -14,11 +14,19 @@ _headnetctl() {
   cur=${COMP_WORDS[COMP_CWORD]}
   prev=${COMP_WORDS[COMP_CWORD - 1]}
   verb=
+  local skip=
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) ;; *)
-      verb=$word
-      break
-      ;;
+    if [ -n "$skip" ]; then
+      skip=
+      continue
+    fi
+    case $word in
+      -t | --tailnet) skip=1 ;;
+      -*) ;;
+      *)
+        verb=$word
+        break
+        ;;
     esac
   done
   COMPREPLY=()
@@ -46,7 +54,8 @@ _headnetctl() {
   esac
   options='--tailnet --json --help'
   case $verb in
-    '') options='up down login logout status peers peer check-server version ping watch wait set get tailnet --help --version' ;;
+    '') options='up down login logout status peers peer check-server version ping watch wait set get tailnet help --help --version --tailnet --json' ;;
+    help) options='up down login logout status peers peer check-server version ping watch wait set get tailnet' ;;
     up) options+=' --server --auth-key-file --ca --hostname --timeout' ;;
     login) options+=' --auth-key-file --accept-server-key --timeout' ;;
     check-server) options+=' --ca' ;;
