@@ -3,6 +3,7 @@
 #include "bus/hn-bus-errors.h"
 
 #include "base/hn-error.h"
+#include "base/hn-text.h"
 
 /* Longer messages can only come from a server that wants to annoy. */
 #define MESSAGE_MAX 2048
@@ -71,10 +72,7 @@ void
 hn_bus_return_error (GDBusMethodInvocation *invocation, const GError *error)
 {
   const char *text = error != NULL ? error->message : "Something went wrong";
-  g_autofree char *message = g_utf8_make_valid (text, (gssize) strnlen (text, MESSAGE_MAX));
+  g_autofree char *message = hn_text_make_printable (text, strnlen (text, MESSAGE_MAX));
 
-  for (char *c = message; *c != '\0'; c++)
-    if (g_ascii_iscntrl (*c))
-      *c = ' ';
   g_dbus_method_invocation_return_dbus_error (invocation, hn_bus_errors_get_name (error), message);
 }

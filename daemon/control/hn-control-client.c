@@ -6,6 +6,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-text.h"
 #include "crypto/hn-crypto.h"
 
 #define TEXT_MAX 200
@@ -92,13 +93,9 @@ hn_control_body_text (const void *data, gsize len)
 {
   g_autofree char *text = NULL;
 
-  if (data == NULL || len == 0)
+  if (data == NULL)
     return NULL;
-  text = g_utf8_make_valid (data, (gssize) MIN (len, TEXT_MAX));
-  for (char *p = text; *p != '\0'; p++)
-    if ((guchar) *p < 0x20 || *p == 0x7f)
-      *p = ' ';
-  g_strstrip (text);
+  text = hn_text_make_printable (data, MIN (len, TEXT_MAX));
   return text[0] != '\0' ? g_steal_pointer (&text) : NULL;
 }
 

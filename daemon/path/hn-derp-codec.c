@@ -7,6 +7,7 @@
 #include "base/hn-bytes.h"
 #include "base/hn-error.h"
 #include "base/hn-json-reader.h"
+#include "base/hn-text.h"
 
 /* A ServerInfo is some tens of bytes; this leaves room for later versions. */
 #define MAX_SERVER_INFO 4096
@@ -120,15 +121,7 @@ hn_derp_parse_restarting (const HnDerpFrame *frame, guint32 *reconnect_ms, guint
 char *
 hn_derp_parse_health (const HnDerpFrame *frame)
 {
-  g_autofree char *valid = NULL;
-  gsize len = MIN (frame->len, HN_DERP_MAX_HEALTH);
-
-  valid = g_utf8_make_valid ((const char *) frame->payload, len);
-  for (char *p = valid; *p != '\0'; p++)
-    if (g_ascii_iscntrl (*p))
-      *p = ' ';
-  g_strstrip (valid);
-  return g_steal_pointer (&valid);
+  return hn_text_make_printable (frame->payload, MIN (frame->len, HN_DERP_MAX_HEALTH));
 }
 
 static gboolean

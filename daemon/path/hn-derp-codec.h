@@ -76,8 +76,7 @@ gboolean hn_derp_parse_packet (const HnDerpFrame *frame, HnNodePublic *source, g
 gboolean hn_derp_parse_peer_gone (const HnDerpFrame *frame, HnNodePublic *peer, guint8 *reason);
 gboolean hn_derp_parse_restarting (const HnDerpFrame *frame, guint32 *reconnect_ms,
                                    guint32 *try_for_ms);
-/* Returns: (transfer full): the text as valid UTF-8 without control characters, cut to
- * HN_DERP_MAX_HEALTH bytes; "" when the relay is well again. */
+/* Returns: (transfer full): HN_DERP_MAX_HEALTH bytes of the text as one printable line; "" when the relay is well again. */
 char *hn_derp_parse_health (const HnDerpFrame *frame);
 
 typedef struct
