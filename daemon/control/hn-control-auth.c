@@ -249,6 +249,7 @@ static void
 url_came (HnControlClient *self, HnSecretText *url)
 {
   HnControlAuth *auth = &self->auth;
+  gboolean again = auth->kind == HN_REGISTER_FOLLOWUP;
 
   set_url (self, url);
   if (!self->map.mapped)
@@ -256,9 +257,13 @@ url_came (HnControlClient *self, HnSecretText *url)
   auth->kind = HN_REGISTER_FOLLOWUP;
   /* The key has had its say. */
   g_clear_pointer (&auth->auth_key, hn_secret_text_unref);
-  auth->backoff = (HnBackoff) HN_BACKOFF_INIT (auth->backoff.unit_us, FOLLOWUP_BACKOFF_CAP_US);
+  /* The failures still count: a server that has a new URL each time is not asked without end. */
+  auth->backoff.cap_us = FOLLOWUP_BACKOFF_CAP_US;
   hn_control_auth_finish_task (self, NULL);
-  hn_control_client_queue_pump (self);
+  if (again)
+    retry_after (self, 0);
+  else
+    hn_control_client_queue_pump (self);
 }
 
 /* Nothing came of this request, for a reason that may pass. */
@@ -372,6 +377,8 @@ on_answer (GObject *source, GAsyncResult *result, gpointer data)
   self->auth.in_flight = FALSE;
   g_clear_object (&self->auth.cancellable);
 
+  if (body != NULL)
+    hn_control_link_proven (self);
   if (body == NULL)
     facts.status = 0;
   else if (facts.status == 200)

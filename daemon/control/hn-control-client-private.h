@@ -54,6 +54,7 @@ typedef struct
   GError *doubt;        /* owned, nullable: ends the login unless the stream knows better */
   GSource *doubt_timer;
   char *last_ping_url;
+  guint pings; /* of the server, that are being answered */
 } HnControlMap;
 
 typedef struct
@@ -94,6 +95,7 @@ struct _HnControlClient
 
   HnHttp2 *http2; /* owned, nullable */
   gulong closed_handler;
+  gboolean proven;   /* a request was answered on it */
   gboolean fetching; /* the server's key */
   gboolean dialing;
   gboolean key_refused; /* a handshake failed in the way a stale key does */
@@ -162,6 +164,8 @@ char *hn_control_body_text (const void *data, gsize len);
  * handshake itself proves it, and a start saves the time of a whole connection.
  */
 void hn_control_link_connect (HnControlClient *self);
+/* A request was answered: the next loss of the connection is the first failure. */
+void hn_control_link_proven (HnControlClient *self);
 /* Forgets a connection that takes no requests any more. */
 void hn_control_link_prune (HnControlClient *self);
 /* Resets all streams and lets go of the connection; the next need makes a new one. */

@@ -30,6 +30,14 @@ stop_connecting (HnControlClient *self)
 }
 
 static void
+wait_to_connect (HnControlClient *self)
+{
+  hn_control_client_set_timer (self, &self->connect_retry,
+                               hn_control_client_backoff (&self->connect_backoff),
+                               on_connect_retry);
+}
+
+static void
 connect_failed (HnControlClient *self, const GError *error)
 {
   stop_connecting (self);
@@ -38,9 +46,7 @@ connect_failed (HnControlClient *self, const GError *error)
   /* A changed key stays so until a person acts. */
   if (g_error_matches (error, HN_ERROR, HN_ERROR_SERVER_KEY))
     self->connect_backoff.failures = MAX (self->connect_backoff.failures, 100);
-  hn_control_client_set_timer (self, &self->connect_retry,
-                               hn_control_client_backoff (&self->connect_backoff),
-                               on_connect_retry);
+  wait_to_connect (self);
   hn_control_client_queue_notify (self);
   hn_control_auth_unreachable (self, error);
 }
@@ -62,7 +68,13 @@ on_closed (HnHttp2 *http2, const GError *error, HnControlClient *self)
 {
   g_debug ("connection closed: %s", error != NULL ? error->message : "");
   forget_http2 (self);
-  hn_control_client_queue_pump (self);
+  /* A server that takes connections only to end them is not dialled again and again at once. */
+  if (self->proven)
+    hn_control_client_queue_pump (self);
+  else if (self->auth.in_flight || self->map.stream != NULL)
+    wait_to_connect (self);
+  else
+    connect_failed (self, error);
 }
 
 static void
@@ -97,7 +109,7 @@ on_connected (GObject *source, GAsyncResult *result, gpointer data)
     }
 
   self->key_refused = FALSE;
-  hn_backoff_reset (&self->connect_backoff);
+  self->proven = FALSE;
   if (self->auth.url != NULL && !self->map.mapped)
     hn_control_client_take_error (self, NULL);
   self->http2 = g_steal_pointer (&http2);
@@ -189,6 +201,13 @@ hn_control_link_disconnect (HnControlClient *self)
       hn_http2_close (http2, NULL);
       g_object_unref (http2);
     }
+}
+
+void
+hn_control_link_proven (HnControlClient *self)
+{
+  self->proven = TRUE;
+  hn_backoff_reset (&self->connect_backoff);
 }
 
 void

@@ -17,6 +17,7 @@
 /* Headscale 0.27 and 0.28 may send a delta before the first map. */
 #define HOLD_US (10 * (gint64) G_USEC_PER_SEC)
 #define HOLD_MAX 256
+#define HOLD_BYTES (4 * 1024 * 1024)
 /*
  * Headscale 0.29 keeps the stream of a deleted node open and its keep-alives going. A plain register
  * with the stored key changes nothing at the server and tells: one request every quarter of an hour.
@@ -41,10 +42,12 @@ struct _HnControlStream
   guint status;
   GByteArray *text; /* the body of an answer other than 200 */
   GPtrArray *held;  /* of HnMapUpdate, nullable: came before the first map */
+  gsize held_bytes;
   gint64 held_since_us;
   gboolean first_done;
   gint64 first_us; /* when that was */
   gboolean feeding;
+  GError *failure; /* found while feeding */
   gint64 sleep_s;
 };
 
@@ -55,6 +58,7 @@ stream_free (HnControlStream *stream)
   g_clear_pointer (&stream->netmap, hn_netmap_unref);
   g_clear_pointer (&stream->text, g_byte_array_unref);
   g_clear_pointer (&stream->held, g_ptr_array_unref);
+  g_clear_error (&stream->failure);
   g_clear_object (&stream->http2);
   g_free (stream);
 }
@@ -179,6 +183,13 @@ hn_control_map_doubt (HnControlClient *self, GError *error)
 
 static void arm_watchdog (HnControlClient *self);
 
+static GError *
+no_map_error (void)
+{
+  return g_error_new_literal (HN_ERROR, HN_ERROR_PROTOCOL,
+                              "The server sends changes but not the network map itself");
+}
+
 static gboolean
 on_watchdog (gpointer data)
 {
@@ -202,8 +213,7 @@ on_watchdog (gpointer data)
     }
   if (stream->held != NULL && !stream->first_done && now - stream->held_since_us >= HOLD_US)
     {
-      g_set_error_literal (&error, HN_ERROR, HN_ERROR_PROTOCOL,
-                           "The server sends changes but not the network map itself");
+      error = no_map_error ();
       failed (self, error);
       return G_SOURCE_REMOVE;
     }
@@ -323,10 +333,10 @@ hold (HnControlStream *stream, HnMapUpdate *update)
       stream->held = g_ptr_array_new_with_free_func ((GDestroyNotify) hn_map_update_free);
       stream->held_since_us = hn_clock_now_us ();
     }
-  if (stream->held->len < HOLD_MAX)
-    g_ptr_array_add (stream->held, update);
-  else
-    hn_map_update_free (update);
+  stream->held_bytes += update->size;
+  g_ptr_array_add (stream->held, update);
+  if (stream->held->len > HOLD_MAX || stream->held_bytes > HOLD_BYTES)
+    stream->failure = no_map_error ();
   arm_watchdog (stream->client);
 }
 
@@ -337,7 +347,7 @@ on_update (HnMapUpdate *taken, gpointer data)
   HnControlStream *stream = data;
   HnControlClient *self = stream->client;
 
-  if (self == NULL)
+  if (self == NULL || stream->failure != NULL)
     return;
   self->map.last_frame_us = hn_clock_now_us ();
   hn_control_ping_handle (self, update);
@@ -369,6 +379,7 @@ on_headers (gpointer user, guint status)
   HnControlClient *self = stream->client;
 
   stream->status = status;
+  hn_control_link_proven (self);
   if (status == 200)
     {
       self->map.planned = FALSE;
@@ -402,6 +413,11 @@ on_data (gpointer user, const guint8 *data, gsize len)
     {
       stream_free (stream);
       return FALSE;
+    }
+  if (ok && stream->failure != NULL)
+    {
+      error = g_steal_pointer (&stream->failure);
+      ok = FALSE;
     }
   if (!ok)
     {

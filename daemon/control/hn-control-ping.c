@@ -12,6 +12,8 @@
 #define PING_TIMEOUT_S 15
 #define PING_BODY_MAX (64 * 1024)
 #define PAYLOAD_MAX (64 * 1024)
+/* Each is a connection of its own, or a stream: a server that asks faster is not answered. */
+#define MAX_PINGS 4
 
 char *
 hn_control_ping_path (const HnServerAddress *server, const char *url)
@@ -88,13 +90,24 @@ hn_control_ping_answer (const guint8 *payload, gsize len)
 }
 
 static void
+ping_done (gpointer data, const GError *error)
+{
+  g_autoptr (HnControlCall) call = data;
+  g_autoptr (HnControlClient) self = g_weak_ref_get (&call->client);
+
+  if (error != NULL)
+    g_debug ("ping of the server: %s", error->message);
+  if (self != NULL)
+    self->map.pings--;
+}
+
+static void
 on_plain_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
-  guint status;
 
-  if (!hn_control_plain_request_finish (result, &status, &error))
-    g_debug ("ping of the server: %s", error->message);
+  hn_control_plain_request_finish (result, NULL, &error);
+  ping_done (data, error);
 }
 
 static void
@@ -103,8 +116,7 @@ on_noise_done (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) body = hn_http2_request_finish (HN_HTTP2 (source), result, NULL, NULL, &error);
 
-  if (body == NULL)
-    g_debug ("ping of the server: %s", error->message);
+  ping_done (data, error);
 }
 
 void
@@ -122,7 +134,8 @@ hn_control_ping_handle (HnControlClient *self, const HnMapUpdate *update)
 
   path = hn_control_ping_path (self->server, update->ping_url);
   c2n = g_strcmp0 (update->ping_types, "c2n") == 0;
-  if (path == NULL || (!c2n && update->ping_types != NULL && update->ping_types[0] != '\0'))
+  if (path == NULL || (!c2n && update->ping_types != NULL && update->ping_types[0] != '\0')
+      || self->map.pings >= MAX_PINGS)
     {
       g_debug ("a ping of the server that is not for us to answer");
       return;
@@ -130,9 +143,15 @@ hn_control_ping_handle (HnControlClient *self, const HnMapUpdate *update)
   if (c2n)
     body = hn_control_ping_answer (update->ping_payload, update->ping_payload_len);
   if (!c2n && !update->ping_is_noise)
-    hn_control_plain_request_async (self->dialer, self->server, "HEAD", path, NULL, on_plain_done,
-                                    NULL);
+    {
+      self->map.pings++;
+      hn_control_plain_request_async (self->dialer, self->server, "HEAD", path, NULL, on_plain_done,
+                                      hn_control_call_new (self, 0));
+    }
   else if (self->http2 != NULL)
-    hn_http2_request_async (self->http2, c2n ? "POST" : "HEAD", path, NULL, body, PING_BODY_MAX,
-                            PING_TIMEOUT_S, NULL, on_noise_done, NULL);
+    {
+      self->map.pings++;
+      hn_http2_request_async (self->http2, c2n ? "POST" : "HEAD", path, NULL, body, PING_BODY_MAX,
+                              PING_TIMEOUT_S, NULL, on_noise_done, hn_control_call_new (self, 0));
+    }
 }

@@ -660,6 +660,7 @@ end_frame (HnMapDecoder *self, GError **error)
   hn_map_splitter_reset (self->splitter);
   hn_map_parser_finish (&self->parser);
   update = g_steal_pointer (&self->parser.update);
+  update->size = self->json_len;
   if (update->keep_alive)
     drop_map (&update);
 

@@ -49,6 +49,7 @@ typedef struct
 
 typedef struct
 {
+  gsize size; /* of the text that it was made of */
   gboolean keep_alive;
   HnNode *node;     /* nullable: unchanged */
   GPtrArray *peers; /* nullable; of HnNode: full replacement */

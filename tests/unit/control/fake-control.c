@@ -42,6 +42,7 @@ struct _FakeControl
   guint8 private_key[32];
   HnMachinePublic key;
   gboolean refuse;
+  gboolean send_away;
   guint n_handshakes;
   guint n_keys;
   guint n_heads;
@@ -150,6 +151,8 @@ start_http2 (Connection *connection)
   nghttp2_session_server_new (&connection->session, callbacks, connection);
   nghttp2_session_callbacks_del (callbacks);
   nghttp2_submit_settings (connection->session, NGHTTP2_FLAG_NONE, NULL, 0);
+  if (connection->server->send_away)
+    nghttp2_submit_goaway (connection->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
   flush (connection);
 }
 
@@ -405,6 +408,12 @@ void
 fake_control_refuse_version (FakeControl *self, gboolean refuse)
 {
   self->refuse = refuse;
+}
+
+void
+fake_control_send_away (FakeControl *self, gboolean send_away)
+{
+  self->send_away = send_away;
 }
 
 guint

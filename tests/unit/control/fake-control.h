@@ -21,6 +21,8 @@ void fake_control_new_key (FakeControl *self);
 void fake_control_drop (FakeControl *self);
 /* Handshakes end with 101 and a closed connection, as a refused version does. */
 void fake_control_refuse_version (FakeControl *self, gboolean refuse);
+/* Each connection begins with GOAWAY: it takes no request. */
+void fake_control_send_away (FakeControl *self, gboolean send_away);
 guint fake_control_get_n_handshakes (FakeControl *self);
 guint fake_control_get_n_keys (FakeControl *self);  /* how often /key was asked for */
 guint fake_control_get_n_heads (FakeControl *self); /* HEAD on the outer listener */
