@@ -6,6 +6,7 @@
 
 #include "base/hn-error.h"
 #include "control/hn-noise-record.h"
+#include "net/hn-wrapped-stream.h"
 
 #define READ_SIZE (2 * HN_NOISE_RECORD_MAX)
 /* How much of one write is sealed at a time. */
@@ -40,18 +41,8 @@ struct _HnNoiseOutput
   gboolean failed;
 };
 
-struct _HnNoiseStream
-{
-  GIOStream parent_instance;
-
-  GIOStream *base;
-  HnNoiseInput *input;
-  HnNoiseOutput *output;
-};
-
 G_DEFINE_FINAL_TYPE (HnNoiseInput, hn_noise_input, G_TYPE_INPUT_STREAM)
 G_DEFINE_FINAL_TYPE (HnNoiseOutput, hn_noise_output, G_TYPE_OUTPUT_STREAM)
-G_DEFINE_FINAL_TYPE (HnNoiseStream, hn_noise_stream, G_TYPE_IO_STREAM)
 
 /* Reading */
 
@@ -279,97 +270,15 @@ hn_noise_output_init (HnNoiseOutput *self)
   self->sealed = g_byte_array_new ();
 }
 
-/* The pair */
-
-static GInputStream *
-hn_noise_stream_get_input (GIOStream *stream)
-{
-  return G_INPUT_STREAM (HN_NOISE_STREAM (stream)->input);
-}
-
-static GOutputStream *
-hn_noise_stream_get_output (GIOStream *stream)
-{
-  return G_OUTPUT_STREAM (HN_NOISE_STREAM (stream)->output);
-}
-
-static gboolean
-hn_noise_stream_close (GIOStream *stream, GCancellable *cancellable, GError **error)
-{
-  return g_io_stream_close (HN_NOISE_STREAM (stream)->base, cancellable, error);
-}
-
-static void
-on_base_closed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-
-  if (g_io_stream_close_finish (G_IO_STREAM (source), result, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-hn_noise_stream_close_async (GIOStream *stream, int io_priority, GCancellable *cancellable,
-                             GAsyncReadyCallback callback, gpointer data)
-{
-  HnNoiseStream *self = HN_NOISE_STREAM (stream);
-  GTask *task = g_task_new (self, cancellable, callback, data);
-
-  g_task_set_source_tag (task, hn_noise_stream_close_async);
-  g_io_stream_close_async (self->base, io_priority, cancellable, on_base_closed, task);
-}
-
-static gboolean
-hn_noise_stream_close_finish (GIOStream *stream, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, stream), FALSE);
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-/* GIOStream closes itself in dispose, so the parts go in finalize. */
-static void
-hn_noise_stream_finalize (GObject *object)
-{
-  HnNoiseStream *self = HN_NOISE_STREAM (object);
-
-  g_clear_object (&self->input);
-  g_clear_object (&self->output);
-  g_clear_object (&self->base);
-  G_OBJECT_CLASS (hn_noise_stream_parent_class)->finalize (object);
-}
-
-static void
-hn_noise_stream_class_init (HnNoiseStreamClass *klass)
-{
-  GIOStreamClass *stream = G_IO_STREAM_CLASS (klass);
-
-  G_OBJECT_CLASS (klass)->finalize = hn_noise_stream_finalize;
-  stream->get_input_stream = hn_noise_stream_get_input;
-  stream->get_output_stream = hn_noise_stream_get_output;
-  stream->close_fn = hn_noise_stream_close;
-  stream->close_async = hn_noise_stream_close_async;
-  stream->close_finish = hn_noise_stream_close_finish;
-}
-
-static void
-hn_noise_stream_init (HnNoiseStream *self)
-{
-}
-
 GIOStream *
 hn_noise_stream_new (GIOStream *base, const HnNoiseKeys *keys)
 {
-  HnNoiseStream *self = g_object_new (HN_TYPE_NOISE_STREAM, NULL);
+  g_autoptr (HnNoiseInput) input = g_object_new (HN_TYPE_NOISE_INPUT, NULL);
+  g_autoptr (HnNoiseOutput) output = g_object_new (HN_TYPE_NOISE_OUTPUT, NULL);
 
-  self->base = g_object_ref (base);
-  self->input = g_object_new (HN_TYPE_NOISE_INPUT, NULL);
-  self->input->base = g_object_ref (g_io_stream_get_input_stream (base));
-  hn_noise_opener_init (&self->input->opener, keys->receive);
-  self->output = g_object_new (HN_TYPE_NOISE_OUTPUT, NULL);
-  self->output->base = g_object_ref (g_io_stream_get_output_stream (base));
-  hn_noise_sealer_init (&self->output->sealer, keys->send);
-  return G_IO_STREAM (self);
+  input->base = g_object_ref (g_io_stream_get_input_stream (base));
+  hn_noise_opener_init (&input->opener, keys->receive);
+  output->base = g_object_ref (g_io_stream_get_output_stream (base));
+  hn_noise_sealer_init (&output->sealer, keys->send);
+  return hn_wrapped_stream_new (base, G_INPUT_STREAM (input), G_OUTPUT_STREAM (output));
 }

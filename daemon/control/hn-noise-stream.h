@@ -10,8 +10,5 @@
 
 #include "control/hn-noise-handshake.h"
 
-#define HN_TYPE_NOISE_STREAM (hn_noise_stream_get_type ())
-G_DECLARE_FINAL_TYPE (HnNoiseStream, hn_noise_stream, HN, NOISE_STREAM, GIOStream)
-
-/* References @base, copies @keys. */
+/* References @base, copies @keys. Returns: (transfer full) */
 GIOStream *hn_noise_stream_new (GIOStream *base, const HnNoiseKeys *keys);

@@ -523,8 +523,8 @@ hn_dialer_get_socket (GIOStream *stream)
       g_object_get (stream, "base-io-stream", &below, NULL);
       return hn_dialer_get_socket (below);
     }
-  if (HN_IS_PREFIXED_STREAM (stream))
-    return hn_dialer_get_socket (hn_prefixed_stream_get_base (HN_PREFIXED_STREAM (stream)));
+  if (HN_IS_WRAPPED_STREAM (stream))
+    return hn_dialer_get_socket (hn_wrapped_stream_get_base (HN_WRAPPED_STREAM (stream)));
   return G_IS_SOCKET_CONNECTION (stream)
              ? g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream))
              : NULL;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "net/hn-wrapped-stream.h"
+
 #define HN_TYPE_PREFIXED_INPUT (hn_prefixed_input_get_type ())
 G_DECLARE_FINAL_TYPE (HnPrefixedInput, hn_prefixed_input, HN, PREFIXED_INPUT, GInputStream)
 
@@ -15,16 +17,7 @@ struct _HnPrefixedInput
   gsize pos;
 };
 
-struct _HnPrefixedStream
-{
-  GIOStream parent_instance;
-
-  GIOStream *base;
-  GInputStream *input;
-};
-
 G_DEFINE_FINAL_TYPE (HnPrefixedInput, hn_prefixed_input, G_TYPE_INPUT_STREAM)
-G_DEFINE_FINAL_TYPE (HnPrefixedStream, hn_prefixed_stream, G_TYPE_IO_STREAM)
 
 /* Returns 0 when there is nothing left of the prefix. */
 static gsize
@@ -122,104 +115,20 @@ hn_prefixed_input_init (HnPrefixedInput *self)
 {
 }
 
-static GInputStream *
-hn_prefixed_stream_get_input (GIOStream *stream)
-{
-  return HN_PREFIXED_STREAM (stream)->input;
-}
-
-static GOutputStream *
-hn_prefixed_stream_get_output (GIOStream *stream)
-{
-  return g_io_stream_get_output_stream (HN_PREFIXED_STREAM (stream)->base);
-}
-
-static gboolean
-hn_prefixed_stream_close (GIOStream *stream, GCancellable *cancellable, GError **error)
-{
-  return g_io_stream_close (HN_PREFIXED_STREAM (stream)->base, cancellable, error);
-}
-
-static void
-on_base_closed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-
-  if (g_io_stream_close_finish (G_IO_STREAM (source), result, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-hn_prefixed_stream_close_async (GIOStream *stream, int io_priority, GCancellable *cancellable,
-                                GAsyncReadyCallback callback, gpointer data)
-{
-  HnPrefixedStream *self = HN_PREFIXED_STREAM (stream);
-  GTask *task = g_task_new (self, cancellable, callback, data);
-
-  g_task_set_source_tag (task, hn_prefixed_stream_close_async);
-  g_io_stream_close_async (self->base, io_priority, cancellable, on_base_closed, task);
-}
-
-static gboolean
-hn_prefixed_stream_close_finish (GIOStream *stream, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, stream), FALSE);
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-/* GIOStream closes itself in dispose, so the parts go in finalize. */
-static void
-hn_prefixed_stream_finalize (GObject *object)
-{
-  HnPrefixedStream *self = HN_PREFIXED_STREAM (object);
-
-  g_clear_object (&self->input);
-  g_clear_object (&self->base);
-  G_OBJECT_CLASS (hn_prefixed_stream_parent_class)->finalize (object);
-}
-
-static void
-hn_prefixed_stream_class_init (HnPrefixedStreamClass *klass)
-{
-  GIOStreamClass *stream = G_IO_STREAM_CLASS (klass);
-
-  G_OBJECT_CLASS (klass)->finalize = hn_prefixed_stream_finalize;
-  stream->get_input_stream = hn_prefixed_stream_get_input;
-  stream->get_output_stream = hn_prefixed_stream_get_output;
-  stream->close_fn = hn_prefixed_stream_close;
-  stream->close_async = hn_prefixed_stream_close_async;
-  stream->close_finish = hn_prefixed_stream_close_finish;
-}
-
-static void
-hn_prefixed_stream_init (HnPrefixedStream *self)
-{
-}
-
 GIOStream *
 hn_prefixed_stream_new (GIOStream *base, GBytes *prefix)
 {
-  HnPrefixedStream *self = g_object_new (HN_TYPE_PREFIXED_STREAM, NULL);
+  GInputStream *below = g_io_stream_get_input_stream (base);
+  g_autoptr (GInputStream) input = NULL;
 
-  self->base = g_object_ref (base);
   if (prefix != NULL && g_bytes_get_size (prefix) > 0)
     {
-      HnPrefixedInput *input = g_object_new (HN_TYPE_PREFIXED_INPUT, NULL);
+      HnPrefixedInput *prefixed = g_object_new (HN_TYPE_PREFIXED_INPUT, NULL);
 
-      input->base = g_object_ref (g_io_stream_get_input_stream (base));
-      input->prefix = g_bytes_ref (prefix);
-      self->input = G_INPUT_STREAM (input);
+      prefixed->base = g_object_ref (below);
+      prefixed->prefix = g_bytes_ref (prefix);
+      input = G_INPUT_STREAM (prefixed);
     }
-  else
-    self->input = g_object_ref (g_io_stream_get_input_stream (base));
-  return G_IO_STREAM (self);
-}
-
-GIOStream *
-hn_prefixed_stream_get_base (HnPrefixedStream *self)
-{
-  return self->base;
+  return hn_wrapped_stream_new (base, input != NULL ? input : below,
+                                g_io_stream_get_output_stream (base));
 }
