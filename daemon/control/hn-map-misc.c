@@ -191,7 +191,7 @@ read_regions (HnMapParser *self, HnJsonReader *reader)
           hn_json_reader_skip (reader);
           continue;
         }
-      for (guint i = 0; i < regions->len; i++)
+      for (guint i = 0; i < regions->len && regions->len < HN_MAP_MAX_DERP_REGIONS; i++)
         again = again || g_array_index (regions, HnDerpRegion, i).id == region.id;
       if (again || regions->len == HN_MAP_MAX_DERP_REGIONS || !hn_json_reader_begin_object (reader))
         {

@@ -109,7 +109,8 @@ add_text (HnMapParser *self, const char **list, gsize *n, gsize max, const char 
 
   if (text[0] == '\0')
     return;
-  for (gsize i = 0; i < *n; i++)
+  /* A full list is not searched: that would be a long time for each of a million texts. */
+  for (gsize i = 0; i < *n && *n < max; i++)
     if (strcmp (list[i], text) == 0)
       return;
   if (*n < max)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The map stream as bytes: what real servers sent, in chunks of all sizes, and what must fail. */
 #include <string.h>
+#include <time.h>
 #include <zstd.h>
 
 #include "base/hn-error.h"
@@ -623,6 +624,35 @@ test_limits (void)
   g_assert_true (update_has_remark (update, "map-cut"));
 }
 
+/* The processor's time for a node with many texts in the list @name. */
+static double
+time_texts (const char *name)
+{
+  g_autoptr (GString) json = g_string_new ("{\"Peers\":[{\"ID\":1,\"");
+  g_autoptr (HnMapUpdate) update = NULL;
+  clock_t start;
+
+  g_string_append_printf (json, "%s\":[", name);
+  for (guint i = 0; i < 300; i++)
+    g_string_append_printf (json, "\"c%u\",", i);
+  for (guint i = 0; i < 100000; i++)
+    g_string_append (json, "\"x\",");
+  g_string_append (json, "\"x\"]}]}");
+  start = clock ();
+  update = decode (json->str);
+  g_assert_cmpuint (update->peers->len, ==, 1);
+  return (double) (clock () - start) / CLOCKS_PER_SEC;
+}
+
+/* What is left out may not cost much more than what nobody asks for. */
+static void
+test_limits_are_cheap (void)
+{
+  double plain = time_texts ("Ignored");
+
+  g_assert_cmpfloat (time_texts ("Capabilities"), <, 15 * MAX (plain, 0.002));
+}
+
 static void
 on_update_free (HnMapUpdate *update, gpointer user)
 {
@@ -665,6 +695,7 @@ main (int argc, char **argv)
   g_test_add_func ("/map-codec/zstd-bomb", test_zstd_bomb);
   g_test_add_func ("/map-codec/oversize", test_oversize);
   g_test_add_func ("/map-codec/limits", test_limits);
+  g_test_add_func ("/map-codec/limits-are-cheap", test_limits_are_cheap);
   g_test_add_func ("/map-codec/free-inside", test_free_inside);
   return g_test_run ();
 }
