@@ -17,6 +17,9 @@
 #define REFUSED_FAILURES 10
 #define IDLE_US (60 * G_USEC_PER_SEC)
 #define IDLE_CHECK_S 15
+/* Texts of a relay that are passed on in a minute: each goes to another thread, and on the bus. */
+#define HEALTH_MAX 16
+#define HEALTH_SPAN_US (60 * G_USEC_PER_SEC)
 
 /* One region that we are connected to, or on the way to. */
 typedef struct
@@ -28,6 +31,8 @@ typedef struct
   gint64 connected_us; /* 0: not since the client was made */
   gint64 used_us;      /* last send */
   char *health;        /* the relay's last Health text; NULL: it is well */
+  guint n_health;      /* texts since health_us */
+  gint64 health_us;
 } Region;
 
 struct _HnDerpPool
@@ -211,10 +216,19 @@ static void
 on_client_health (gpointer user, const char *text)
 {
   Region *region = user;
+  gint64 now_us = hn_clock_now_us ();
 
   /* Relays repeat themselves. */
   if (g_strcmp0 (text, region->health != NULL ? region->health : "") == 0)
     return;
+  if (region->n_health == 0 || now_us - region->health_us >= HEALTH_SPAN_US)
+    {
+      region->health_us = now_us;
+      region->n_health = 0;
+    }
+  if (region->n_health == HEALTH_MAX)
+    return;
+  region->n_health++;
 
   g_free (region->health);
   region->health = *text != '\0' ? g_strdup (text) : NULL;

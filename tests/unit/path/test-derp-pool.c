@@ -473,6 +473,26 @@ test_health (Fixture *f, gconstpointer data)
   g_assert_cmpstr (f->health, ==, "");
 }
 
+/* Each change is a message between threads and on the bus. */
+static void
+test_health_flood (Fixture *f, gconstpointer data)
+{
+  connect_home (f);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("health %u", i);
+
+      send_text (f, 1, text);
+      if (i % 10 == 9)
+        {
+          send_text (f, 1, "echo");
+          WAIT_FOR (f->packets == i / 10 + 1);
+        }
+    }
+  g_assert_nonnull (f->health);
+  g_assert_cmpuint (f->counts[HN_DERP_CONNECTED], <=, 1 + 16);
+}
+
 static void
 test_map (Fixture *f, gconstpointer data)
 {
@@ -709,6 +729,7 @@ main (int argc, char **argv)
   ADD ("lazy", 0, test_lazy);
   ADD ("reverse-route", 0, test_reverse_route);
   ADD ("health", 0, test_health);
+  ADD ("health-flood", 0, test_health_flood);
   ADD ("map", 0, test_map);
   ADD ("network", 0, test_network);
   ADD ("second-node", 0, test_second_node);
