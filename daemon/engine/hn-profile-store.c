@@ -311,6 +311,16 @@ hn_profile_store_load (HnProfileStore *self, GPtrArray **damaged)
   return g_steal_pointer (&profiles);
 }
 
+/* Also what is in the directory but no profile of ours: a file, or one that was not loaded. */
+static gboolean
+is_taken (HnProfileStore *self, const char *id)
+{
+  g_autofree char *path = g_build_filename (self->directory, id, NULL);
+  struct stat st;
+
+  return g_hash_table_contains (self->names, id) || lstat (path, &st) == 0;
+}
+
 static char *
 make_id (HnProfileStore *self, const char *name)
 {
@@ -327,13 +337,13 @@ make_id (HnProfileStore *self, const char *name)
     }
   if (id->len == 0)
     g_string_append (id, "tailnet");
-  if (!g_hash_table_contains (self->names, id->str))
+  if (!is_taken (self, id->str))
     return g_string_free (g_steal_pointer (&id), FALSE);
   for (n = 2;; n++)
     {
       g_autofree char *numbered = g_strdup_printf ("%s_%u", id->str, n);
 
-      if (!g_hash_table_contains (self->names, numbered))
+      if (!is_taken (self, numbered))
         return g_steal_pointer (&numbered);
     }
 }

@@ -158,6 +158,25 @@ test_ids (Fixture *fixture, gconstpointer data)
   g_assert_error (error, HN_ERROR, HN_ERROR_EXISTS);
 }
 
+/* Nothing that is there already is taken for a new profile's directory, nor removed with it. */
+static void
+test_taken (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *theirs = g_build_filename (fixture->directory, "office", NULL);
+  g_autofree char *key = g_build_filename (theirs, "machine.key", NULL);
+  g_autoptr (HnProfile) lock = add (fixture, "Lock", NULL);
+  g_autoptr (HnProfile) office = NULL;
+  g_autofree char *text = NULL;
+
+  g_assert_cmpstr (lock->id, ==, "lock_2");
+  g_assert_cmpint (g_mkdir (theirs, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (key, "theirs", -1, NULL));
+  office = add (fixture, "Office", NULL);
+  g_assert_cmpstr (office->id, ==, "office_2");
+  g_assert_true (g_file_get_contents (key, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "theirs");
+}
+
 static void
 test_lock (Fixture *fixture, gconstpointer data)
 {
@@ -229,6 +248,7 @@ main (int argc, char **argv)
   ADD ("/engine/profile-store/round-trip", test_round_trip);
   ADD ("/engine/profile-store/modes", test_modes);
   ADD ("/engine/profile-store/ids", test_ids);
+  ADD ("/engine/profile-store/taken", test_taken);
   ADD ("/engine/profile-store/lock", test_lock);
   ADD ("/engine/profile-store/damaged", test_damaged);
   ADD ("/engine/profile-store/remove", test_remove);
