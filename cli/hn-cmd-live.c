@@ -109,6 +109,11 @@ run_ping (HnCli *cli, int argc, char **argv)
 
           g_printerr ("%s\n", message);
         }
+      else if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_NOT_CONNECTED))
+        {
+          hn_cli_complain (_ ("Not connected; “headnetctl up” connects"));
+          return HN_EXIT_NOT_CONNECTED;
+        }
       else
         {
           return hn_cli_fail (error);
