@@ -100,4 +100,5 @@ typedef struct
   gboolean mapped; /* a full map came since the start */
 } HnPhaseFacts;
 
+/* The phase that these facts add up to. */
 HnControlPhase hn_control_policy_phase (const HnPhaseFacts *facts);
