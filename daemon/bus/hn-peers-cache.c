@@ -12,11 +12,17 @@
 /* Megabytes for a large tailnet, so not for longer than a rush lasts. */
 #define KEEP_SECONDS 2
 
+/* The system bus throws out whoever sends more than 32 MiB at once. */
+#define MESSAGE_MAX (31 * 1024 * 1024)
+/* A list of this size is at most three times as large in the form of the bus. */
+#define SURELY_FITS (MESSAGE_MAX / 3)
+
 struct _HnPeersCache
 {
   HnTailnet *tailnet; /* owned */
   GVariant *peers;    /* owned; NULL when dropped */
   guint64 generation; /* of the above */
+  gboolean fits;      /* into a message */
   GSource *drop;      /* owned; set as long as peers are */
   GQueue waiting;     /* of GDBusMethodInvocation: the references that the answers consume */
   GSource *answer;    /* owned; set as long as somebody waits */
@@ -75,35 +81,63 @@ on_drop (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The peers (aa{sv}) as of now, borrowed. */
 static GVariant *
-get_peers (HnPeersCache *self)
+make_answer (HnPeersCache *self)
+{
+  return g_variant_new ("(t@aa{sv})", self->generation, self->peers);
+}
+
+static gboolean
+fits_message (HnPeersCache *self)
+{
+  g_autoptr (GDBusMessage) message = NULL;
+  g_autofree guchar *blob = NULL;
+  gsize size = 0;
+
+  if (g_variant_get_size (self->peers) <= SURELY_FITS)
+    return TRUE;
+  message = g_dbus_message_new_signal ("/", "org.headnet.Headnet1", "Peers");
+  g_dbus_message_set_body (message, make_answer (self));
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_NONE, NULL);
+  return blob != NULL && size <= MESSAGE_MAX;
+}
+
+/* Sees to it that the peers are those of now. */
+static void
+update_peers (HnPeersCache *self)
 {
   guint64 generation = hn_tailnet_get_peers_generation (self->tailnet);
   g_autoptr (HnDictionaryWriter) writer = NULL;
 
   if (self->peers != NULL && self->generation == generation)
-    return self->peers;
+    return;
 
   drop (self);
   writer = hn_dictionary_writer_new ();
   hn_tailnet_foreach_peer (self->tailnet, add_peer, writer);
   self->peers = g_variant_ref_sink (hn_dictionary_writer_finish (writer));
   self->generation = generation;
+  self->fits = fits_message (self);
 
   self->drop = g_timeout_source_new_seconds (KEEP_SECONDS);
   g_source_set_callback (self->drop, on_drop, self, NULL);
   g_source_attach (self->drop, NULL);
-  return self->peers;
 }
 
 static void
 answer (HnPeersCache *self, GDBusMethodInvocation *invocation)
 {
-  GVariant *peers = get_peers (self);
+  g_autoptr (GError) error = NULL;
 
-  g_dbus_method_invocation_return_value (invocation,
-                                         g_variant_new ("(t@aa{sv})", self->generation, peers));
+  update_peers (self);
+  if (self->fits)
+    {
+      g_dbus_method_invocation_return_value (invocation, make_answer (self));
+      return;
+    }
+  g_set_error_literal (&error, HN_ERROR, HN_ERROR_FAILED,
+                       "The list of peers is too long for the bus; ask for each by GetPeer");
+  hn_bus_return_error (invocation, error);
 }
 
 static gboolean

@@ -484,6 +484,26 @@ hn_fake_tailnet_set_peers (HnTailnet *self, guint n)
 }
 
 void
+hn_fake_tailnet_set_large_peers (HnTailnet *self, guint n)
+{
+  const char *tags[65] = { NULL };
+  g_autofree char *text = g_strnfill (250, 't');
+
+  for (guint i = 0; i < G_N_ELEMENTS (tags) - 1; i++)
+    tags[i] = text;
+  g_ptr_array_set_size (self->nodes, 0);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (HnNode) node = make_node (i, HN_ONLINE_YES);
+      HnNodeFields fields = *hn_node_get (node);
+
+      fields.tags = tags;
+      g_ptr_array_add (self->nodes, hn_node_new (&fields));
+    }
+  tell_peers_changed (self, NULL, NULL);
+}
+
+void
 hn_fake_tailnet_remove_peer (HnTailnet *self, guint index)
 {
   g_autoptr (HnNode) node = hn_node_ref (g_ptr_array_index (self->nodes, index));

@@ -9,6 +9,8 @@
 
 /* Replaces the peers by @n made-up ones ("peer-0" ... with ids "n0" ...) and tells. */
 void hn_fake_tailnet_set_peers (HnTailnet *self, guint n);
+/* The same with more than 16,000 bytes of tags each. */
+void hn_fake_tailnet_set_large_peers (HnTailnet *self, guint n);
 /* Takes one peer away, or changes one (its online flag turns), and tells. */
 void hn_fake_tailnet_remove_peer (HnTailnet *self, guint index);
 void hn_fake_tailnet_change_peer (HnTailnet *self, guint index);

@@ -541,6 +541,20 @@ test_flood_of_large_answers (Fixture *f, gconstpointer data)
   g_free (answers);
 }
 
+/* A message that is too large would cost us the connection to the system bus. */
+static void
+test_too_large (Fixture *f, gconstpointer data)
+{
+  g_auto (Answer) answer = { 0 };
+
+  hn_fake_tailnet_set_large_peers (f->home, 1700);
+  call_ok (f, HOME, TAILNET, "GetPeers", NULL, &answer);
+  hn_fake_tailnet_set_large_peers (f->home, 2100);
+  call_fails (f, HOME, TAILNET, "GetPeers", NULL, "Failed");
+  call_fails (f, HOME, TAILNET, "GetPeers", NULL, "Failed");
+  call_ok (f, HOME, TAILNET, "GetPeer", "('n0',)", &answer);
+}
+
 /* Who waits for a list of a tailnet that goes is told so. */
 static void
 test_removed_before_list (Fixture *f, gconstpointer data)
@@ -713,6 +727,7 @@ main (int argc, char **argv)
     { "/bus/service/caller-leaves", test_caller_leaves },
     { "/bus/service/flood", test_flood },
     { "/bus/service/flood-of-large-answers", test_flood_of_large_answers },
+    { "/bus/service/too-large", test_too_large },
     { "/bus/service/removed-before-list", test_removed_before_list },
     { "/bus/service/network-manager", test_network_manager },
     { "/bus/service/idle", test_idle },
