@@ -79,8 +79,7 @@ hn_noise_handshake_get_answer_size (const guint8 header[HN_NOISE_FRAME_HEADER], 
       if (len == RESPONSE_PAYLOAD)
         return HN_NOISE_RESPONSE_SIZE;
       g_set_error (error, HN_ERROR, HN_ERROR_PROTOCOL,
-                   _ ("The server's handshake message has a wrong length (%" G_GSIZE_FORMAT ")"),
-                   len);
+                   _ ("The server's handshake message has a wrong length (%u)"), (guint) len);
       return 0;
     case TYPE_ERROR:
       if (HN_NOISE_FRAME_HEADER + len <= HN_NOISE_ANSWER_MAX)

@@ -11,6 +11,12 @@ on_login_done (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   gboolean ok = hn_control_client_login_finish (HN_CONTROL_CLIENT (source), result, &error);
 
+  /* the client goes when nothing more is wanted of it, what it said stays to be seen */
+  if (!ok && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_error (&self->login_error);
+      self->login_error = g_error_copy (error);
+    }
   hn_tailnet_set_busy (self, FALSE);
   hn_tailnet_publish (self);
   if (ok)
@@ -42,6 +48,7 @@ hn_tailnet_login_async (HnTailnet *self, HnSecretText *auth_key, gboolean accept
       g_object_unref (task);
       return;
     }
+  g_clear_error (&self->login_error);
   hn_tailnet_set_busy (self, TRUE);
   hn_control_client_login_async (self->control, auth_key, accept_server_key, cancellable,
                                  on_login_done, task);

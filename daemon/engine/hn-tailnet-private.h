@@ -59,6 +59,7 @@ struct _HnTailnet
   gboolean disposed;
   gboolean trim; /* a big map came: memory is to be given back in the next turn */
   guint busy;
+  GError *login_error; /* owned; why the last sign-in failed, until the next attempt */
 
   HnTailnetDevice device;
 

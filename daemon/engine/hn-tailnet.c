@@ -64,6 +64,7 @@ hn_tailnet_finalize (GObject *object)
   hn_status_free (self->status);
   hn_profile_free (self->profile);
   g_hash_table_unref (self->since);
+  g_clear_error (&self->login_error);
   G_OBJECT_CLASS (hn_tailnet_parent_class)->finalize (object);
 }
 
@@ -201,6 +202,11 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
     .home_tried = device->home_tried,
     .home_health = device->home_health,
   };
+  if (self->login_error != NULL && !input->enrolled)
+    {
+      input->phase = HN_CONTROL_NEEDS_LOGIN;
+      input->control_error = self->login_error;
+    }
   if (self->control == NULL)
     return;
   input->phase = hn_control_client_get_phase (self->control);

@@ -49,6 +49,7 @@ class Login(case.TestCase):
                         "-", "--timeout", "20", stdin=key + "\n", code={1, 4})
         self.assertEqual(self.client.property("State"), "needs-login")
         self.assertIn("pre-auth key", self.client.complaint)
+        self.assertEqual(self.client.property("StateReason"), "auth-key-refused")
         self.assertNotIn(key, self.client.complaint + self.client.log())
 
     def test_wrong_key(self):
@@ -64,19 +65,21 @@ class Login(case.TestCase):
         self.client.ctl("tailnet", "remove", self.client.property("Name"))
         self.refused_key(key)
 
-    def failing_server(self, url, complaint, *args):
+    def failing_server(self, url, complaint, reason, *args):
         self.client.ctl("up", "--server", url, *args, "--auth-key-file", "-", "--timeout", "10",
                         stdin="00\n", code={1, 4, 7})
         self.assertRegex(self.client.complaint, complaint)
+        self.assertEqual(self.client.property("StateReason"), reason)
         self.client.ctl("tailnet", "remove", self.client.property("Name"))
 
     def test_servers_that_fail(self):
         """Errors name the step that failed."""
-        self.failing_server("https://nowhere.test", "nowhere.test.* (not known|looked up)")
-        self.failing_server("https://hs.test:4", "refuses connections")
-        self.failing_server(self.server.url, "not trusted")
+        self.failing_server("https://nowhere.test", "nowhere.test.* (not known|looked up)", "unknown-host")
+        self.failing_server("https://hs.test:4", "refuses connections", "connection-refused")
+        self.failing_server(self.server.url, "not trusted", "tls-unknown-ca")
         self.lab.add_name("other.test", self.server.host.address)
-        self.failing_server("https://other.test", "not for the name other.test", *self.ca_args())
+        self.failing_server("https://other.test", "not for the name other.test", "tls-wrong-name",
+                            *self.ca_args())
 
     def test_check_server(self):
         """Each step of reaching a server, without enrolling."""
