@@ -130,6 +130,7 @@ typedef struct
 {
   HnCli *cli;
   GHashTable *shown; /* path -> Shown */
+  GHashTable *names; /* path and id of a peer -> its name, for when it is gone */
   gboolean running;  /* as the last line about it told */
   GMainLoop *loop;
 } Watch;
@@ -226,6 +227,28 @@ print_running (Watch *watch, gboolean running)
 }
 
 static void
+learn_name (Watch *watch, const char *path, GVariant *peer)
+{
+  g_hash_table_replace (watch->names, g_strdup_printf ("%s %s", path, hn_dict_string (peer, "Id")),
+                        g_strdup (hn_dict_string (peer, "Name")));
+}
+
+static void
+learn_names (Watch *watch, const char *path)
+{
+  g_autoptr (GVariant) reply = headnet_client_call_sync (watch->cli->client, path, "GetPeers", NULL,
+                                                         FALSE, -1, NULL, NULL);
+  g_autoptr (GVariant) peers = reply != NULL ? g_variant_get_child_value (reply, 1) : NULL;
+
+  for (gsize i = 0; peers != NULL && i < g_variant_n_children (peers); i++)
+    {
+      g_autoptr (GVariant) peer = g_variant_get_child_value (peers, i);
+
+      learn_name (watch, path, peer);
+    }
+}
+
+static void
 on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
 {
   Watch *watch = user_data;
@@ -260,7 +283,10 @@ on_watch_running (HeadnetClient *client, gpointer user_data)
       return;
     }
   if (!headnet_client_is_running (client))
-    g_hash_table_remove_all (watch->shown);
+    {
+      g_hash_table_remove_all (watch->shown);
+      g_hash_table_remove_all (watch->names);
+    }
   print_running (watch, headnet_client_is_running (client));
 }
 
@@ -282,6 +308,7 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert (&more, "PeersGeneration", "t", generation);
       print_event (watch, tailnet, "peers", &more, _ ("many peers changed"));
+      learn_names (watch, path);
       return;
     }
   for (gsize i = 0; i < g_variant_n_children (changed); i++)
@@ -293,14 +320,23 @@ on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, g
                              hn_dict_boolean (peer, "Online") ? _ ("online") : _ ("offline"),
                              relay[0] != '\0' ? _ (", by relay ") : "", relay);
 
+      learn_name (watch, path, peer);
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert_value (&more, "Peer", peer);
       print_event (watch, tailnet, "peer", &more, line);
     }
   for (gsize i = 0; removed[i] != NULL; i++)
     {
-      g_autofree char *line = g_strdup_printf (_ ("peer with id %s: removed"), removed[i]);
+      g_autofree char *key = g_strdup_printf ("%s %s", path, removed[i]);
+      g_autofree char *name = NULL;
+      g_autofree char *line = NULL;
 
+      g_hash_table_steal_extended (watch->names, key, NULL, (gpointer *) &name);
+      /* a tailnet that stopped has no peers, which people know without a line for each */
+      if (!watch->cli->json && !hn_cli_state_is (watch->cli, path, "running"))
+        continue;
+      line = name != NULL ? g_strdup_printf (_ ("peer %s: removed"), name)
+                          : g_strdup_printf (_ ("peer with id %s: removed"), removed[i]);
       g_variant_dict_init (&more, NULL);
       g_variant_dict_insert (&more, "Id", "s", removed[i]);
       print_event (watch, tailnet, "peer-removed", &more, line);
@@ -313,7 +349,7 @@ run_watch (HnCli *cli, int argc, char **argv)
   const HnVerb *verb = hn_cli_find_verb ("watch");
   g_autoptr (GPtrArray) paths = NULL;
   g_autoptr (GMainLoop) loop = NULL;
-  Watch watch = { cli, NULL, TRUE, NULL };
+  Watch watch = { cli, NULL, NULL, TRUE, NULL };
   HnExit code;
 
   if (!hn_cli_parse (cli, verb, NULL, &argc, &argv))
@@ -323,18 +359,24 @@ run_watch (HnCli *cli, int argc, char **argv)
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
   watch.shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, shown_free);
+  watch.names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   watch.loop = loop = g_main_loop_new (NULL, FALSE);
   if (!headnet_client_is_running (cli->client))
     on_watch_running (cli->client, &watch);
   paths = headnet_client_list_tailnets (cli->client);
   for (guint i = 0; i < paths->len; i++)
-    on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
+    {
+      on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
+      if (is_meant (&watch, g_ptr_array_index (paths, i)))
+        learn_names (&watch, g_ptr_array_index (paths, i));
+    }
   g_signal_connect (cli->client, "changed", G_CALLBACK (on_watch_changed), &watch);
   g_signal_connect (cli->client, "running-changed", G_CALLBACK (on_watch_running), &watch);
   g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_watch_peers), &watch);
   g_main_loop_run (loop); /* until a signal ends the program, or the bus */
   g_signal_handlers_disconnect_by_data (cli->client, &watch);
   g_hash_table_unref (watch.shown);
+  g_hash_table_unref (watch.names);
   hn_cli_complain (_ ("The system bus went away"));
   return HN_EXIT_NO_SERVICE;
 }

@@ -101,10 +101,11 @@ print_help (void)
         {
           g_autofree char *left = g_strdup_printf ("%s %s", verb->name, verb->arguments);
 
-          if (g_utf8_strlen (left, -1) <= 30)
-            g_print ("  %-30s  %s\n", left, _ (verb->summary));
-          else
-            g_print ("  %s\n  %-30s  %s\n", left, "", _ (verb->summary));
+          g_print ("  ");
+          hn_cli_print_padded (left, 30);
+          if (g_utf8_strlen (left, -1) > 30)
+            g_print ("\n%32s", "");
+          g_print ("  %s\n", _ (verb->summary));
         }
     }
   g_print ("\n%s\n",

@@ -385,6 +385,7 @@ class Flows(world.TestCase):
         self.service.change_peers(path, [peer("n1", "nas.tail.test"), peer("n2", HOSTILE)], ["n3"])
         self.service.change_peers(path, [])
         watch.wait_line("home: many peers changed")
+        self.assertTrue([line for line in watch.lines if "peer with id n3: removed" in line])
         self.unhappy(path, "unreachable")
         watch.wait_line("home: starting: .*Because of unreachable")
         watch_json.wait_line("unreachable")
@@ -396,6 +397,24 @@ class Flows(world.TestCase):
                          ["state", "peer", "peer", "peer-removed", "peers", "state"])
         self.assertEqual(events[2]["Peer"]["Name"], HOSTILE)
         self.assertEqual(events[3]["Id"], "n3")
+
+    def test_watch_names_who_left(self):
+        path = self.running()
+        self.service.peers[path] = [peer("n1", "nas.tail.test"), peer("n2", "desk.tail.test")]
+        watch, watch_json = self.start("watch"), self.start("watch", "--json")
+        watch.wait_line("home: running")
+        watch_json.wait_line("running")
+        self.service.change_peers(path, [peer("n3", "new.tail.test")], ["n1"])
+        watch.wait_line("home: peer nas.tail.test: removed")
+        # that all are gone when it stops is no news, but a script may count them
+        self.service.change(path, State="stopped")
+        self.service.change_peers(path, [], ["n2", "n3"])
+        self.service.change(path, State="starting")
+        watch.wait_line("home: starting")
+        watch_json.wait_line("starting")
+        watch.interrupt(), watch_json.interrupt()
+        self.assertEqual(len(watch.lines), 5, watch.lines)
+        self.assertEqual(len(watch_json.lines), 7, watch_json.lines)
 
     def test_watch_one_of_several(self):
         path = self.running()
