@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/hn-hash.h"
+
 static const guint8 mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 static HnIp
@@ -139,13 +141,7 @@ hn_ip_compare (const HnIp *a, const HnIp *b)
 guint
 hn_ip_hash (const HnIp *ip)
 {
-  guint32 words[4] = { 0 };
-  guint64 hash = ip->family;
-
-  memcpy (words, ip->bytes, ip->family == 4 ? 4 : 16);
-  for (guint i = 0; i < 4; i++)
-    hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
-  return (guint) (hash >> 32);
+  return hn_hash_bytes (ip->bytes, ip->family == 4 ? 4 : 16);
 }
 
 HnIp

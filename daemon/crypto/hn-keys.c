@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hn-bytes.h"
+#include "base/hn-hash.h"
 #include "base/hn-secret.h"
 #include "crypto/hn-crypto.h"
 
@@ -59,11 +60,8 @@ bytes_are_zero (const guint8 bytes[HN_KEY_SIZE])
   gboolean prefix##_is_zero (const Type *key) { return bytes_are_zero (key->bytes); }              \
   guint prefix##_hash (const Type *key)                                                            \
   {                                                                                                \
-    guint hash;                                                                                    \
-                                                                                                   \
-    /* Points of the curve are as good as random; no further mixing is needed. */                  \
-    memcpy (&hash, key->bytes + 4, sizeof hash);                                                   \
-    return hash;                                                                                   \
+    /* Not only points of the curve: a server may call anything a key. */                          \
+    return hn_hash_bytes (key->bytes, sizeof key->bytes);                                          \
   }
 
 #define DEFINE_PRIVATE_KEY(Type, prefix, Public)                                                   \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hn-error.h"
+#include "base/hn-hash.h"
 
 struct _HnPeerList
 {
@@ -42,10 +43,10 @@ hn_peer_list_new (void)
 {
   HnPeerList *self = g_new0 (HnPeerList, 1);
 
-  self->by_stable_id = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
+  self->by_stable_id = g_hash_table_new_full (hn_hash_text, g_str_equal, NULL, entry_free);
   self->by_key = g_hash_table_new (key_hash, key_equal);
-  self->changed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->removed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->changed = g_hash_table_new_full (hn_hash_text, g_str_equal, g_free, NULL);
+  self->removed = g_hash_table_new_full (hn_hash_text, g_str_equal, g_free, NULL);
   return self;
 }
 
@@ -135,7 +136,7 @@ upsert_peer (gpointer data, gpointer user_data)
 static void
 apply_full (HnPeerList *self, HnNetmap *netmap)
 {
-  g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) there = g_hash_table_new (hn_hash_text, g_str_equal);
   g_autoptr (GPtrArray) gone = g_ptr_array_new ();
   GHashTableIter iter;
   gpointer value;

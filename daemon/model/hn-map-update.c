@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hn-hash.h"
 #include "model/hn-merge.h"
 
 /* A difference to the server's clock below this is taken for none. */
@@ -468,6 +469,12 @@ change_new (void)
   return change;
 }
 
+static guint
+hash_int64 (gconstpointer number)
+{
+  return hn_hash_bytes (number, sizeof (gint64));
+}
+
 HnNetmapChange *
 hn_netmap_apply (HnNetmap *self, HnMapUpdate *update, gint64 wall)
 {
@@ -477,7 +484,7 @@ hn_netmap_apply (HnNetmap *self, HnMapUpdate *update, gint64 wall)
   if (update->keep_alive)
     return merge.change;
 
-  merge.touched = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, unref_node_or_null);
+  merge.touched = g_hash_table_new_full (hash_int64, g_int64_equal, g_free, unref_node_or_null);
   merge.forgotten = g_ptr_array_new ();
   if (update->node != NULL)
     hn_merge_self (&merge, update->node);

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
+#include "base/hn-hash.h"
 #include "model/hn-netmap-private.h"
 
 static guint
 hash_id (gint64 id)
 {
-  return (guint) (((guint64) id * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)) >> 32);
+  return hn_hash_bytes (&id, sizeof id);
 }
 
 static guint

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/hn-hash.h"
+
 typedef struct
 {
   guint uses; /* under the lock */
@@ -27,7 +29,7 @@ hn_string_pool_acquire (const char *text)
   gsize len;
 
   if (entries == NULL)
-    entries = g_hash_table_new (g_str_hash, g_str_equal);
+    entries = g_hash_table_new (hn_hash_text, g_str_equal);
   found = g_hash_table_lookup (entries, text);
   if (found != NULL)
     {
