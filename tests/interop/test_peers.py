@@ -69,7 +69,7 @@ class Peers(case.TestCase):
         self.expect(
             "a peer that is deleted", lambda: self.server.delete("ts-new"),
             lambda b: not b.sees("ts-new"),
-            rf"PeersChanged.*\[\], \[[^]]*'{identity}'", rf"id {identity}\b")
+            rf"PeersChanged.*\[\], \[[^]]*'{identity}'", r"peer ts-new.*removed")
         self.assertEqual(list(self.client.peers()), ["ts-b"])
 
 
