@@ -72,6 +72,17 @@ choose_home (HnTailnet *self)
   hn_tailnet_update_hostinfo (self);
 }
 
+/* Once for a problem that lasts, and not at each try. */
+static void
+tell_relay_problem (HnTailnet *self, int region, const char *text)
+{
+  if (g_strcmp0 (text, self->device.relay_told) == 0)
+    return;
+  g_info ("%s: relay %d: %s", self->profile->id, region, text);
+  g_free (self->device.relay_told);
+  self->device.relay_told = g_strdup (text);
+}
+
 static void
 on_relay_changed (gpointer user, int region, HnRelayState state, const char *health,
                   const GError *error)
@@ -97,12 +108,12 @@ on_relay_changed (gpointer user, int region, HnRelayState state, const char *hea
     case HN_RELAY_CONNECTED:
       device->home_tried = TRUE;
       device->home_failures = 0;
+      g_clear_pointer (&device->relay_told, g_free);
       break;
     case HN_RELAY_LOST:
     case HN_RELAY_REFUSED:
       device->home_tried = TRUE;
-      g_info ("%s: relay %d: %s", self->profile->id, region,
-              error != NULL ? error->message : "the connection ended");
+      tell_relay_problem (self, region, error != NULL ? error->message : "the connection ended");
       if (++device->home_failures >= RELAY_FAILURES_MAX)
         {
           g_hash_table_add (device->failed_relays, GINT_TO_POINTER (region));
@@ -450,6 +461,7 @@ hn_tailnet_device_down (HnTailnet *self)
   g_clear_object (&device->tun);
   g_clear_error (&device->error);
   g_clear_pointer (&device->home_health, g_free);
+  g_clear_pointer (&device->relay_told, g_free);
   device->home_tried = FALSE;
   device->home_state = HN_RELAY_CLOSED;
   device->home_failures = 0;

@@ -36,6 +36,7 @@ typedef struct
   HnRelayState home_state;
   gboolean home_tried;
   char *home_health;
+  char *relay_told; /* owned; the last problem of the home relay that the log has */
   guint home_failures;
   GHashTable *failed_relays; /* set of regions */
 } HnTailnetDevice;
