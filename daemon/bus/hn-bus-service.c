@@ -96,6 +96,14 @@ on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_d
 static void
 on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
 {
+  HnBusService *self = HN_BUS_SERVICE (user_data);
+
+  if (g_dbus_connection_is_closed (self->connection))
+    g_message ("The system bus ended, and so does headnetd; its service manager starts it again");
+  else
+    g_message ("The system bus does not give the name %s: another headnetd has it, or the bus "
+               "lacks its policy file",
+               name);
   g_signal_emit (user_data, signals[SIGNAL_FAILED], 0);
 }
 
