@@ -363,17 +363,18 @@ run_watch (HnCli *cli, int argc, char **argv)
   watch.loop = loop = g_main_loop_new (NULL, FALSE);
   if (!headnet_client_is_running (cli->client))
     on_watch_running (cli->client, &watch);
-  paths = headnet_client_list_tailnets (cli->client);
-  for (guint i = 0; i < paths->len; i++)
-    {
-      on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
-      if (is_meant (&watch, g_ptr_array_index (paths, i)))
-        learn_names (&watch, g_ptr_array_index (paths, i));
-    }
   g_signal_connect (cli->client, "changed", G_CALLBACK (on_watch_changed), &watch);
   g_signal_connect (cli->client, "running-changed", G_CALLBACK (on_watch_running), &watch);
   g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_watch_peers), &watch);
-  g_main_loop_run (loop); /* until a signal ends the program, or the bus */
+  paths = headnet_client_list_tailnets (cli->client);
+  for (guint i = 0; i < paths->len; i++)
+    {
+      if (is_meant (&watch, g_ptr_array_index (paths, i)))
+        learn_names (&watch, g_ptr_array_index (paths, i));
+      on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
+    }
+  if (!headnet_client_is_closed (cli->client))
+    g_main_loop_run (loop); /* until a signal ends the program, or the bus */
   g_signal_handlers_disconnect_by_data (cli->client, &watch);
   g_hash_table_unref (watch.shown);
   g_hash_table_unref (watch.names);
