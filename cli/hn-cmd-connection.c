@@ -224,7 +224,7 @@ add_again (HnCli *cli, const char *path, const UpOptions *options, HnExit *code)
 
 /* The tailnet that "up" means: found by server or name, added when a server is given. */
 static char *
-pick_or_add (HnCli *cli, const UpOptions *options, HnExit *code)
+pick_or_add (HnCli *cli, const UpOptions *options, gboolean *is_new, HnExit *code)
 {
   g_autoptr (GPtrArray) found = NULL;
   g_autofree char *path = NULL;
@@ -256,6 +256,7 @@ pick_or_add (HnCli *cli, const UpOptions *options, HnExit *code)
     {
       path = g_strdup (g_ptr_array_index (found, 0));
     }
+  *is_new = path == NULL;
   if (path == NULL)
     return hn_cli_add_tailnet (cli, options->server, cli->tailnet, options->ca_file,
                                options->host_name, code);
@@ -290,16 +291,30 @@ wait_until_up (HnCli *cli, Progress *progress, int timeout)
   return progress->code;
 }
 
+/* A server that was mistyped is a tailnet all the same, which then stands in the way of the right
+ * one: two of them have to be told apart. */
+static void
+say_it_stays (HnCli *cli, const char *path)
+{
+  g_autofree char *name = headnet_client_get_string (cli->client, path, "Name");
+
+  hn_cli_complain (
+      _ ("The tailnet “%s” was added; “headnetctl tailnet remove %s” removes it if that "
+         "is not the right server"),
+      name, name);
+}
+
 static HnExit
 bring_up (HnCli *cli, const UpOptions *options, const char *key)
 {
   g_autofree char *path = NULL;
   g_autofree char *before = NULL;
+  gboolean is_new = FALSE;
   Progress progress = { NULL };
   HnExit code;
 
   if ((code = hn_cli_connect (cli, TRUE)) != HN_EXIT_DONE
-      || (path = pick_or_add (cli, options, &code)) == NULL)
+      || (path = pick_or_add (cli, options, &is_new, &code)) == NULL)
     return code;
   if (options->host_name != NULL
       && (code = hn_cli_set_string (cli, path, "HostName", options->host_name)) != HN_EXIT_DONE)
@@ -315,6 +330,8 @@ bring_up (HnCli *cli, const UpOptions *options, const char *key)
     {
       progress.login_tried = TRUE;
       code = hn_cli_login (cli, path, key, FALSE, remaining_ms (&progress));
+      if (code == HN_EXIT_FAILED && is_new)
+        say_it_stays (cli, path);
       if (code != HN_EXIT_DONE)
         return code;
     }

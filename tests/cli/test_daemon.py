@@ -128,8 +128,10 @@ class Daemon(world.TestCase):
         self.ctl("up", "--server", CLOSED, "--auth-key-file", "-", "--timeout", "20", stdin="key\n",
                  code=FAILED, timeout=15)
         self.assertRegex(self.complaint, "127.0.0.1.*refuse")
+        self.assertIn("tailnet remove 127.0.0.1", self.complaint)
         self.assertEqual(self.ctl_json("status", code=NEEDS_LOGIN)["State"], "needs-login")
         self.ctl("up", "--server", CLOSED + "/", "--timeout", "20", code=FAILED, timeout=15)
+        self.assertNotIn("tailnet remove", self.complaint)
         self.assertEqual(len(self.ctl_json("tailnet", "list")), 1)
         self.ctl("login", code=FAILED)
         self.ctl("up", "--server", "https://nowhere.invalid", "--timeout", "20", code=FAILED)
