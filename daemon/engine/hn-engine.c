@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/hn-engine.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "base/hn-error.h"
@@ -198,7 +199,7 @@ hn_engine_add_tailnet (HnEngine *self, const HnPreferences *preferences, GError 
   if (strlen (wanted->name) > 128 || !g_utf8_validate (wanted->name, -1, NULL))
     {
       g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                   "A tailnet's name has 1 to 128 bytes of text");
+                   _ ("A tailnet's name has 1 to 128 bytes of text"));
       return NULL;
     }
   if (wanted->name[0] == '\0')
@@ -231,7 +232,8 @@ forget (HnEngine *self, GTask *task, HnTailnet *tailnet)
 
   if (!g_ptr_array_find (self->tailnets, tailnet, NULL))
     {
-      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND, "That tailnet is gone already");
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND,
+                               _ ("That tailnet is gone already"));
       return;
     }
   if (!hn_profile_store_remove (self->store, hn_tailnet_get_profile (tailnet), &error))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/hn-peer-list.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "base/hn-error.h"
@@ -351,11 +352,11 @@ hn_peer_list_find (HnPeerList *self, const char *target, GError **error)
   if (several)
     {
       g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                   "Several peers are called “%s”: use the full name or an address", target);
+                   _ ("Several peers are called “%s”: use the full name or an address"), target);
       return NULL;
     }
   if (short_match == NULL)
-    g_set_error (error, HN_ERROR, HN_ERROR_NOT_FOUND, "There is no peer “%s” in this tailnet",
+    g_set_error (error, HN_ERROR, HN_ERROR_NOT_FOUND, _ ("There is no peer “%s” in this tailnet"),
                  target);
   return short_match;
 }

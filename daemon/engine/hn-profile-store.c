@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -49,15 +50,15 @@ hn_profile_store_new (const char *directory, GError **error)
   fd = open (lock_path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "Cannot open %s: %s", lock_path,
+      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("Cannot open %s: %s"), lock_path,
                    g_strerror (errno));
       return NULL;
     }
   if (flock (fd, LOCK_EX | LOCK_NB) != 0)
     {
       g_set_error (error, HN_ERROR, HN_ERROR_BUSY,
-                   "Another headnetd uses %s: stop it, or set STATE_DIRECTORY to a directory of "
-                   "its own",
+                   _ ("Another headnetd uses %s: stop it, or set STATE_DIRECTORY to a directory of "
+                      "its own"),
                    directory);
       close (fd);
       return NULL;
@@ -116,7 +117,7 @@ read_key_text (HnProfileStore *self, const char *id, const char *file, char *tex
     }
   else
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "%s holds no key", path);
+      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("%s holds no key"), path);
     }
   hn_wipe (data, len);
   g_free (data);
@@ -141,7 +142,7 @@ write_key_text (HnProfileStore *self, const char *id, const char *file, char *te
 static gboolean
 bad_key (const char *id, const char *file, GError **error)
 {
-  g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "%s/%s holds no key of its kind", id, file);
+  g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("%s/%s holds no key of its kind"), id, file);
   return FALSE;
 }
 
@@ -407,13 +408,13 @@ hn_profile_store_add (HnProfileStore *self, const HnPreferences *preferences, GE
 
   if (!hn_profile_store_name_is_free (self, preferences->name, NULL))
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_EXISTS, "There is a tailnet named “%s” already",
+      g_set_error (error, HN_ERROR, HN_ERROR_EXISTS, _ ("There is a tailnet named “%s” already"),
                    preferences->name);
       return NULL;
     }
   if (g_hash_table_size (self->names) >= HN_PROFILE_MAX)
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_BUSY, "There are %d tailnets already, no more fit",
+      g_set_error (error, HN_ERROR, HN_ERROR_BUSY, _ ("There are %d tailnets already, no more fit"),
                    HN_PROFILE_MAX);
       return NULL;
     }
@@ -455,7 +456,7 @@ hn_profile_store_save_node_key (HnProfileStore *self, const HnProfile *profile, 
 
       if (unlink (path) != 0 && errno != ENOENT)
         {
-          g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "Cannot remove %s: %s", path,
+          g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("Cannot remove %s: %s"), path,
                        g_strerror (errno));
           return FALSE;
         }

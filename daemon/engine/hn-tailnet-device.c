@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/hn-tailnet-private.h"
 
+#include <glib/gi18n.h>
+
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "crypto/hn-crypto.h"
@@ -146,7 +148,7 @@ on_port_lost (gpointer user, const GError *error)
              reason != NULL ? reason->message : "deleted");
   hn_tailnet_device_down (self);
   if (reason == NULL)
-    reason = g_error_new (HN_ERROR, HN_ERROR_FAILED, "Something deleted the network device");
+    reason = g_error_new (HN_ERROR, HN_ERROR_FAILED, _ ("Something deleted the network device"));
   self->device.error = g_steal_pointer (&reason);
   on_retry_soon (self);
   hn_tailnet_queue_reconcile (self);
@@ -378,7 +380,7 @@ open_device (HnTailnet *self, GError **error)
       if (HN_RULE_FIRST + self->device.number > HN_RULE_LAST)
         {
           g_set_error (error, HN_ERROR, HN_ERROR_BUSY,
-                       "Every device number from 0 to %d is taken: disconnect another tailnet",
+                       _ ("Every device number from 0 to %d is taken: disconnect another tailnet"),
                        HN_RULE_LAST - HN_RULE_FIRST);
           return NULL;
         }

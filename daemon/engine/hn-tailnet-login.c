@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/hn-tailnet-private.h"
 
+#include <glib/gi18n.h>
+
 #include "base/hn-error.h"
 
 static void
@@ -68,7 +70,7 @@ hn_tailnet_dup_login_url (HnTailnet *self, GError **error)
 
   if (url == NULL)
     g_set_error (error, HN_ERROR, HN_ERROR_NOT_FOUND,
-                 "No sign-in waits for approval: call Login first");
+                 _ ("No sign-in waits for approval: call Login first"));
   return url;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/hn-tailnet-private.h"
 
+#include <glib/gi18n.h>
+
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 
@@ -104,7 +106,7 @@ hn_tailnet_get_counters_async (HnTailnet *self, const char *stable_id, GCancella
   g_task_set_source_tag (task, hn_tailnet_get_counters_async);
   if (entry == NULL)
     {
-      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND, "That peer is gone");
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND, _ ("That peer is gone"));
       g_object_unref (task);
     }
   else if (self->device.dataplane == NULL)
@@ -196,7 +198,7 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
   if (self->device.dataplane == NULL)
     {
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED,
-                               "The tailnet is not connected: call Connect first");
+                               _ ("The tailnet is not connected: call Connect first"));
       return;
     }
   entry = hn_peer_list_find (self->peers, target, &error);
@@ -208,7 +210,7 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
   if (!ping_address (self, entry, target, &ip))
     {
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND,
-                               "That peer has no address of a family that this computer has");
+                               _ ("That peer has no address of a family that this computer has"));
       return;
     }
   g_task_set_task_data (task, g_strdup (hn_node_get (entry->node)->stable_id), g_free);

@@ -2,6 +2,7 @@
 #include "engine/hn-tailnet-private.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <malloc.h>
 #include <string.h>
 #include <unistd.h>
@@ -616,7 +617,7 @@ hn_tailnet_set_preferences (HnTailnet *self, const HnPreferences *preferences, G
       || !g_utf8_validate (preferences->name, -1, NULL))
     {
       g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                   "A tailnet's name has 1 to 128 bytes of text");
+                   _ ("A tailnet's name has 1 to 128 bytes of text"));
       return FALSE;
     }
   if (preferences->host_name[0] != '\0'
@@ -625,12 +626,13 @@ hn_tailnet_set_preferences (HnTailnet *self, const HnPreferences *preferences, G
   if (preferences->mtu != 0 && (preferences->mtu < 576 || preferences->mtu > 65535))
     {
       g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
-                   "The MTU is 0 (the default, 1280) or 576 to 65535, not %u", preferences->mtu);
+                   _ ("The MTU is 0 (the default, 1280) or 576 to 65535, not %u"),
+                   preferences->mtu);
       return FALSE;
     }
   if (!hn_profile_store_name_is_free (self->services.store, preferences->name, self->profile))
     {
-      g_set_error (error, HN_ERROR, HN_ERROR_EXISTS, "There is a tailnet named “%s” already",
+      g_set_error (error, HN_ERROR, HN_ERROR_EXISTS, _ ("There is a tailnet named “%s” already"),
                    preferences->name);
       return FALSE;
     }
