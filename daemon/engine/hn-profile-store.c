@@ -16,6 +16,7 @@
 #define GROUP "profile"
 #define MAX_SETTINGS (512 * 1024) /* a CA bundle may be in it */
 #define MAX_KEY_FILE 256
+#define SUFFIX_LEN 6 /* of hn_file_write_atomic's temporary names */
 
 struct _HnProfileStore
 {
@@ -278,6 +279,38 @@ compare_profiles (gconstpointer a, gconstpointer b)
   return g_utf8_collate (first->preferences->name, second->preferences->name);
 }
 
+/* A profile's settings are written last and its node key later still: a directory without both is
+ * an AddTailnet that was killed on its way, and nobody was told that it exists. */
+static gboolean
+is_unfinished (HnProfileStore *self, const char *id)
+{
+  g_autofree char *settings = profile_path (self, id, "settings");
+  g_autofree char *node_key = profile_path (self, id, "node.key");
+  struct stat st;
+
+  return lstat (settings, &st) != 0 && errno == ENOENT && lstat (node_key, &st) != 0
+         && errno == ENOENT;
+}
+
+/* What a killed write left beside the file that it was for; it may hold a key. */
+static void
+remove_temporary_files (const char *directory)
+{
+  static const char *const files[]
+      = { "machine.key.", "disco.key.", "node.key.", "server.pub.", "settings." };
+  g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+      {
+        g_autofree char *path = g_build_filename (directory, name, NULL);
+
+        if (g_str_has_prefix (name, files[i]) && strlen (name) == strlen (files[i]) + SUFFIX_LEN)
+          unlink (path);
+      }
+}
+
 GPtrArray *
 hn_profile_store_load (HnProfileStore *self, GPtrArray **damaged)
 {
@@ -295,6 +328,9 @@ hn_profile_store_load (HnProfileStore *self, GPtrArray **damaged)
 
       if (!is_valid_id (id) || !g_file_test (path, G_FILE_TEST_IS_DIR))
         continue;
+      if (is_unfinished (self, id) && hn_file_remove_directory (path, NULL))
+        continue;
+      remove_temporary_files (path);
       profile = load_profile (self, id, &error);
       if (profile == NULL)
         {

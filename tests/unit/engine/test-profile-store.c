@@ -224,6 +224,41 @@ test_damaged (Fixture *fixture, gconstpointer data)
   }
 }
 
+/* What a kill leaves: half an AddTailnet goes, and so does the file beside a key. */
+static void
+test_killed (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (HnProfile) whole = add (fixture, "whole", NULL);
+  g_autoptr (HnProfile) half = add (fixture, "half", NULL);
+  g_autoptr (HnProfile) enrolled = add (fixture, "enrolled", NULL);
+  g_autofree char *directory = g_build_filename (fixture->directory, half->id, NULL);
+  g_autofree char *settings = g_build_filename (directory, "settings", NULL);
+  g_autofree char *kept = g_build_filename (fixture->directory, enrolled->id, "settings", NULL);
+  g_autofree char *beside
+      = g_build_filename (fixture->directory, whole->id, "node.key.a1B2c3", NULL);
+
+  hn_node_private_generate (&enrolled->node_key);
+  g_assert_true (hn_profile_store_save_node_key (fixture->store, enrolled, NULL));
+  g_assert_cmpint (g_unlink (settings), ==, 0);
+  g_assert_cmpint (g_unlink (kept), ==, 0);
+  g_assert_true (g_file_set_contents (beside, "privkey:00", -1, NULL));
+
+  reopen (fixture);
+  {
+    g_autoptr (GPtrArray) damaged = NULL;
+    g_autoptr (GPtrArray) loaded = hn_profile_store_load (fixture->store, &damaged);
+    g_autoptr (HnProfile) again = NULL;
+
+    g_assert_cmpuint (loaded->len, ==, 1);
+    /* who has a key but no settings was enrolled once: that is for a person to repair */
+    g_assert_cmpuint (damaged->len, ==, 1);
+    g_assert_false (g_file_test (beside, G_FILE_TEST_EXISTS));
+    g_assert_false (g_file_test (directory, G_FILE_TEST_EXISTS));
+    again = add (fixture, "half", NULL);
+    g_assert_cmpstr (again->id, ==, half->id);
+  }
+}
+
 static void
 test_remove (Fixture *fixture, gconstpointer data)
 {
@@ -251,6 +286,7 @@ main (int argc, char **argv)
   ADD ("/engine/profile-store/taken", test_taken);
   ADD ("/engine/profile-store/lock", test_lock);
   ADD ("/engine/profile-store/damaged", test_damaged);
+  ADD ("/engine/profile-store/killed", test_killed);
   ADD ("/engine/profile-store/remove", test_remove);
   return g_test_run ();
 }
