@@ -326,7 +326,7 @@ print_peer (GVariant *peer)
     }
   print_row (_ ("Handshake"), handshake);
   print_row (_ ("Traffic"), traffic);
-  print_row (_ ("Key expires"), expiry);
+  print_row (hn_dict_boolean (peer, "Expired") ? _ ("Key expired") : _ ("Key expires"), expiry);
 }
 
 static HnExit
