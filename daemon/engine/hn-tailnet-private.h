@@ -53,6 +53,7 @@ struct _HnTailnet
   HnStatus *status;  /* owned */
   GHashTable *since; /* health id -> gint64* seconds */
 
+  GError *save_error; /* owned; why the node key in use is not on disk */
   gboolean wanted;
   gboolean network_manager;
   gboolean network_available;
@@ -60,7 +61,8 @@ struct _HnTailnet
   gboolean disposed;
   gboolean trim; /* a big map came: memory is to be given back in the next turn */
   guint busy;
-  GError *login_error; /* owned; why the last sign-in failed, until the next attempt */
+  char *network_config; /* owned; what NetworkConfigChanged told last, as text */
+  GError *login_error;  /* owned; why the last sign-in failed, until the next attempt */
 
   HnTailnetDevice device;
 

@@ -64,8 +64,10 @@ hn_tailnet_finalize (GObject *object)
   hn_peer_list_free (self->peers);
   hn_status_free (self->status);
   hn_profile_free (self->profile);
+  g_clear_error (&self->save_error);
   g_hash_table_unref (self->since);
   g_clear_error (&self->login_error);
+  g_free (self->network_config);
   G_OBJECT_CLASS (hn_tailnet_parent_class)->finalize (object);
 }
 
@@ -202,6 +204,7 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
     .home_state = device->home_state,
     .home_tried = device->home_tried,
     .home_health = device->home_health,
+    .save_error = self->save_error,
   };
   if (self->login_error != NULL && !input->enrolled)
     {
@@ -239,6 +242,28 @@ hn_tailnet_publish (HnTailnet *self)
   hn_status_free (self->status);
   self->status = status;
   g_signal_emit (self, signals[STATUS_CHANGED], 0);
+}
+
+static char *
+format_network_config (HnTailnet *self)
+{
+  g_autoptr (HnNetworkConfig) config = hn_tailnet_dup_network_config (self);
+  g_autofree char *addresses = g_strjoinv (" ", config->addresses);
+
+  return g_strdup_printf ("%s %u %s", config->interface, config->mtu, addresses);
+}
+
+/* Tells when what a network manager would set differs from what it was told last. */
+static void
+tell_network_config (HnTailnet *self)
+{
+  g_autofree char *now = format_network_config (self);
+
+  if (g_strcmp0 (now, self->network_config) == 0)
+    return;
+  g_free (self->network_config);
+  self->network_config = g_steal_pointer (&now);
+  g_signal_emit (self, signals[NETWORK_CONFIG_CHANGED], 0);
 }
 
 /* The one place that starts and stops things: compares what should be with what is. */
@@ -283,7 +308,6 @@ on_reconcile (gpointer user_data)
     {
       hn_tailnet_device_down (self);
       arm_expiry (self);
-      g_signal_emit (self, signals[NETWORK_CONFIG_CHANGED], 0);
     }
 
   if (!self->wanted && !input.login_pending && self->busy == 0 && self->control != NULL)
@@ -292,6 +316,7 @@ on_reconcile (gpointer user_data)
       hn_peer_list_clear (self->peers);
       hn_tailnet_queue_peers_changed (self);
     }
+  tell_network_config (self);
   hn_tailnet_publish (self);
   return G_SOURCE_REMOVE;
 }
@@ -319,16 +344,23 @@ on_phase_changed (gpointer user)
 }
 
 static void
+save_node_key (HnTailnet *self)
+{
+  g_clear_error (&self->save_error);
+  (void) hn_profile_store_save_node_key (self->services.store, self->profile, &self->save_error);
+}
+
+static void
 on_node_key_changed (gpointer user, const HnNodePrivate *key)
 {
   HnTailnet *self = user;
-  g_autoptr (GError) error = NULL;
 
   hn_node_private_clear (&self->profile->node_key);
   self->profile->node_key = *key;
-  if (!hn_profile_store_save_node_key (self->services.store, self->profile, &error))
+  save_node_key (self);
+  if (self->save_error != NULL)
     g_warning ("%s: the key could not be saved, the next start has to sign in again: %s",
-               self->profile->id, error->message);
+               self->profile->id, self->save_error->message);
   hn_tailnet_device_node_key_changed (self);
   hn_tailnet_queue_reconcile (self);
 }
@@ -355,6 +387,8 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
   HnTailnet *self = user;
   gboolean peers = change->full || (change->parts & HN_NETMAP_PEERS) != 0;
 
+  if (self->save_error != NULL)
+    save_node_key (self);
   hn_tailnet_device_netmap_changed (self, netmap, change);
   if (peers)
     hn_peer_list_apply (self->peers, netmap, change);
@@ -365,8 +399,6 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
   self->trim = self->trim || change->changed->len + change->removed->len > BIG_CHANGE;
   if (peers || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
     arm_expiry (self);
-  if ((change->parts & HN_NETMAP_SELF) != 0)
-    g_signal_emit (self, signals[NETWORK_CONFIG_CHANGED], 0);
   hn_tailnet_queue_reconcile (self);
 }
 
@@ -492,8 +524,6 @@ hn_tailnet_connect (HnTailnet *self, gboolean network_manager, GError **error)
 static void
 take_down (HnTailnet *self)
 {
-  gboolean had_device = self->device.tun != NULL;
-
   self->wanted = FALSE;
   self->network_manager = FALSE;
   hn_tailnet_device_down (self);
@@ -504,8 +534,7 @@ take_down (HnTailnet *self)
   if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
   hn_tailnet_publish (self);
-  if (had_device)
-    g_signal_emit (self, signals[NETWORK_CONFIG_CHANGED], 0);
+  tell_network_config (self);
 }
 
 void
@@ -708,5 +737,6 @@ hn_tailnet_new (const HnTailnetServices *services, HnProfile *profile)
   hn_status_free (self->status);
   self->status = hn_derive_status (&input);
   keep_times (self, self->status, input.wall);
+  self->network_config = format_network_config (self);
   return self;
 }
