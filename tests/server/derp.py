@@ -134,6 +134,7 @@ class Client:
         self.relay, self.writer, self.key = relay, writer, key
         self.sent_to = set()
         self.home = False
+        self.outgoing = {}
 
     async def run(self, reader):
         buffer = bytearray()
@@ -152,6 +153,10 @@ class Client:
                 self._on_frame(kind, bytes(buffer[offset + 5:offset + 5 + length]))
                 offset += 5 + length
             del buffer[:offset]
+            # one write for all that came together: each costs a TLS record and a system call
+            for other, frames in self.outgoing.items():
+                other.writer.write(b"".join(frames))
+            self.outgoing.clear()
             await self.writer.drain()
 
     def _on_frame(self, kind, body):
@@ -175,4 +180,4 @@ class Client:
         self.sent_to.add(to)
         relay.packets += 1
         relay.bytes += len(packet)
-        other.writer.write(frame(RECV, self.key, packet))
+        self.outgoing.setdefault(other, []).append(frame(RECV, self.key, packet))
