@@ -273,6 +273,9 @@ hn_derive_status (const HnDeriveInput *in)
     }
   if (in->wanted && in->netmap != NULL)
     describe_map_health (status, in);
+  if (in->save_error != NULL)
+    add_health (status, "key-not-saved", HN_SEVERITY_ERROR,
+                _ ("The key of this computer could not be saved"), in->save_error->message, "");
   if (in->wanted && in->server_key_changed)
     add_health (status, "server-key-changed", HN_SEVERITY_INFO, _ ("The server has a new key"),
                 _ ("Its certificate is valid, so the new key was accepted. This happens when a "

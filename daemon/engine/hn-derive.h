@@ -33,8 +33,9 @@ typedef struct
   const GError *device_error;  /* nullable */
   int home_relay;              /* 0: none chosen */
   HnRelayState home_state;
-  gboolean home_tried;     /* connected or failed at least once since it was chosen */
-  const char *home_health; /* the relay's own words, nullable */
+  gboolean home_tried;      /* connected or failed at least once since it was chosen */
+  const char *home_health;  /* the relay's own words, nullable */
+  const GError *save_error; /* why the node key in use is not on disk, nullable */
 } HnDeriveInput;
 
 /* (transfer full) Health items have since = 0: the caller keeps the times. */

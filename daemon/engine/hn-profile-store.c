@@ -224,6 +224,7 @@ parse_settings (GKeyFile *file, GError **error)
 {
   g_autoptr (HnPreferences) preferences = hn_preferences_new ();
   g_autofree char *url = g_key_file_get_string (file, GROUP, "server-url", error);
+  g_autoptr (GError) local = NULL;
 
   if (url == NULL)
     return NULL;
@@ -247,7 +248,15 @@ parse_settings (GKeyFile *file, GError **error)
   preferences->accept_routes = key_file_boolean (file, "accept-routes", preferences->accept_routes);
   preferences->accept_dns = key_file_boolean (file, "accept-dns", preferences->accept_dns);
   preferences->shields_up = key_file_boolean (file, "shields-up", preferences->shields_up);
-  preferences->auto_connect = key_file_boolean (file, "auto-connect", preferences->auto_connect);
+  /* Always written, and last: without it the file was cut short, and saving it again would lose for
+   * good what is missing. */
+  preferences->auto_connect = g_key_file_get_boolean (file, GROUP, "auto-connect", &local);
+  if (local != NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("The settings end early: %s"),
+                   local->message);
+      return NULL;
+    }
   return g_steal_pointer (&preferences);
 }
 
@@ -297,7 +306,7 @@ static void
 remove_temporary_files (const char *directory)
 {
   static const char *const files[]
-      = { "machine.key.", "disco.key.", "node.key.", "server.pub.", "settings." };
+      = { "machine.key.", "disco.key.", "node.key.", "node.key.try.", "server.pub.", "settings." };
   g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
   const char *name;
 
@@ -479,6 +488,19 @@ hn_profile_store_add (HnProfileStore *self, const HnPreferences *preferences, GE
       return NULL;
     }
   return g_steal_pointer (&profile);
+}
+
+gboolean
+hn_profile_store_check_room (HnProfileStore *self, const HnProfile *profile, GError **error)
+{
+  g_autofree char *path = profile_path (self, profile->id, "node.key.try");
+  char text[HN_KEY_TEXT_MAX];
+
+  memset (text, '\n', sizeof text);
+  if (!hn_file_write_atomic (path, text, sizeof text, error))
+    return FALSE;
+  unlink (path);
+  return TRUE;
 }
 
 gboolean

@@ -42,6 +42,9 @@ HnProfile *hn_profile_store_add (HnProfileStore *self, const HnPreferences *pref
                                  GError **error);
 gboolean hn_profile_store_save_preferences (HnProfileStore *self, const HnProfile *profile,
                                             GError **error);
+/* Whether a node key could be saved now: asked before a server is asked to accept a new one. */
+gboolean hn_profile_store_check_room (HnProfileStore *self, const HnProfile *profile,
+                                      GError **error);
 /* A zero key removes the file. */
 gboolean hn_profile_store_save_node_key (HnProfileStore *self, const HnProfile *profile,
                                          GError **error);

@@ -51,6 +51,14 @@ hn_tailnet_login_async (HnTailnet *self, HnSecretText *auth_key, gboolean accept
       return;
     }
   g_clear_error (&self->login_error);
+  /* before a pre-auth key is used up for a key that the next start would not find */
+  if (!hn_profile_store_check_room (self->services.store, self->profile, &error))
+    {
+      g_prefix_error (&error, _ ("A new key of this computer could not be saved: "));
+      g_task_return_error (task, g_steal_pointer (&error));
+      g_object_unref (task);
+      return;
+    }
   hn_tailnet_set_busy (self, TRUE);
   hn_control_client_login_async (self->control, auth_key, accept_server_key, cancellable,
                                  on_login_done, task);
