@@ -110,12 +110,14 @@ call (GDBusConnection *client, const char *path, const char *interface_name, con
       const char *arguments, Answer *answer)
 {
   g_autoptr (GError) error = NULL;
-  GVariant *parsed = NULL;
+  g_autoptr (GVariant) parsed = NULL;
 
   if (arguments != NULL)
     {
       parsed = g_variant_parse (NULL, arguments, NULL, NULL, &error);
       g_assert_no_error (error);
+      /* floating from an older GLib, our own from a newer one */
+      g_variant_take_ref (parsed);
     }
   answer_clear (answer);
   send_call (client, path, interface_name, method, parsed, answer);
