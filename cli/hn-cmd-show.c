@@ -12,7 +12,7 @@ static void
 print_row (const char *label, const char *value)
 {
   g_autofree char *clean = hn_clean (value);
-  int pad = 12 - (int) g_utf8_strlen (label, -1);
+  int pad = 14 - (int) g_utf8_strlen (label, -1);
 
   if (value[0] != '\0')
     g_print ("%s:%*s%s\n", label, pad > 1 ? pad : 1, "", clean);
