@@ -32,19 +32,26 @@ relay_code (HnNetmap *netmap, int relay)
   return region != NULL ? region->code : "";
 }
 
+static gboolean
+is_expired (HnNetmap *netmap, const HnPeerEntry *entry)
+{
+  gint64 now = hn_clock_wall_us () / G_USEC_PER_SEC
+               + (netmap != NULL ? hn_netmap_get_clock_offset (netmap) : 0);
+
+  return hn_node_is_expired (entry->node, now);
+}
+
 static void
 hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer data)
 {
   HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
-  gint64 now = hn_clock_wall_us () / G_USEC_PER_SEC
-               + (netmap != NULL ? hn_netmap_get_clock_offset (netmap) : 0);
   const HnUser *user
       = netmap != NULL ? hn_netmap_get_user (netmap, hn_node_get (entry->node)->user_id) : NULL;
   HnPeerView view = {
     .node = entry->node,
     .user_login = user != NULL ? user->login_name : "",
     .user_display = user != NULL ? user->display_name : "",
-    .expired = hn_node_is_expired (entry->node, now),
+    .expired = is_expired (netmap, entry),
     .path = path_to_string (entry->path),
     .endpoint = "",
     .relay_code = entry->path == HN_PATH_RELAY ? relay_code (netmap, entry->relay) : "",
@@ -211,6 +218,13 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
     {
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_FOUND,
                                _ ("That peer has no address of a family that this computer has"));
+      return;
+    }
+  /* the tunnel does not know it, which would be said as if there were no such peer */
+  if (is_expired (hn_control_client_get_netmap (self->control), entry))
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_FAILED,
+                               _ ("The key of that peer expired: it has to sign in again"));
       return;
     }
   g_task_set_task_data (task, g_strdup (hn_node_get (entry->node)->stable_id), g_free);
