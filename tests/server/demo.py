@@ -135,15 +135,15 @@ def keep(lab, server, computers):
     os.chmod(ask, 0o755)
     say("It stays as it is until Ctrl-C. In another terminal, as root:")
     print(f"""
-    {lab.dir}/one                       a shell on "one"; there:
-        headnetctl status, headnetctl peers, headnetctl watch
-        busctl introspect {NAME} {MANAGER_PATH}
-    {lab.dir}/two headnetctl down       the same on "two"
-    {ask} nodes                    what the server knows
-    {ask} '{{"do": "rename", "node": "two", "to": "desk"}}'
-    {ask} '{{"do": "fake", "count": 5}}'          peers that exist on paper
-    {ask} disconnect               all connections break
-    {lab.dir}/logs                      what everybody logs
+    cd {lab.dir}
+    ./one                     a shell on "one"; there: headnetctl status, headnetctl watch,
+                              busctl introspect {NAME} {MANAGER_PATH}
+    ./two headnetctl down     one command on "two"
+    ./server nodes            what the server knows; more in tests/server/commands.py:
+    ./server '{{"do": "rename", "node": "two", "to": "desk"}}'
+    ./server '{{"do": "fake", "count": 5}}'
+    ./server disconnect
+    tail logs/*               what everybody says
 """, flush=True)
     signal.pause()
 
@@ -158,6 +158,8 @@ def main():
     status = 0
     lab = Lab()
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    # a shell script's background programs begin without it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         say("A server and two computers, \"one\" and \"two\", each in a network name space of its"
             " own,\n   each computer with its own bus and its own headnetd")
