@@ -12,11 +12,13 @@
 #include "base/hn-error.h"
 #include "base/hn-file.h"
 #include "base/hn-secret.h"
+#include "base/hn-text.h"
 
 #define GROUP "profile"
 #define MAX_SETTINGS (512 * 1024) /* a CA bundle may be in it */
 #define MAX_KEY_FILE 256
-#define SUFFIX_LEN 6 /* of hn_file_write_atomic's temporary names */
+#define MAX_REASON 256 /* bytes of why a profile can not be read */
+#define SUFFIX_LEN 6   /* of hn_file_write_atomic's temporary names */
 
 struct _HnProfileStore
 {
@@ -343,7 +345,12 @@ hn_profile_store_load (HnProfileStore *self, GPtrArray **damaged)
       profile = load_profile (self, id, &error);
       if (profile == NULL)
         {
-          g_ptr_array_add (remarks, g_strdup_printf ("%s: %s", path, error->message));
+          g_autofree char *reason = NULL;
+
+          /* GKeyFile quotes the line that it does not like, whatever is in it */
+          reason
+              = hn_text_make_printable (error->message, MIN (strlen (error->message), MAX_REASON));
+          g_ptr_array_add (remarks, g_strdup_printf ("%s: %s", path, reason));
           /* its id and name stay taken, so that nothing overwrites what may still be repaired */
           g_hash_table_insert (self->names, g_strdup (id), g_strdup (id));
           continue;

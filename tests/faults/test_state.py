@@ -72,6 +72,8 @@ class State(fault.FaultCase):
                                       ("cut in half", lambda good: good[:len(good) // 2]),
                                       ("garbage", lambda good: os.urandom(len(good))),
                                       ("zeroes", lambda good: bytes(len(good))),
+                                      ("a screen's commands",
+                                       lambda good: b"[profile]\n\x1b[2J\r" + b"=\xff" * 50000),
                                       ("too big", lambda good: good * 100000))]
         reasons = {}
         for number, (file, what, damage) in enumerate(damages):
@@ -86,7 +88,8 @@ class State(fault.FaultCase):
             lines = self.log_since(mark).splitlines()
             told = [line for line in lines if LEFT_ALONE in line]
             self.assertEqual(len(told), 1, "\n".join(lines))
-            self.assertLess(len(told[0]), 400)
+            self.assertLess(len(told[0]), 600)
+            self.assertNotRegex(told[0], r"[\x00-\x1f\x7f-\x9f]")
             if what == "garbage":
                 reasons[file] = told[0].split(LEFT_ALONE)[1]
             if number == 0:
