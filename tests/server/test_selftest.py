@@ -22,8 +22,8 @@ class Vectors(unittest.TestCase):
         from server import noise
         key = bytes(range(256))
         initiation = binascii.a2b_base64(
-            "AHEBAGA1gHLWNliA0a7qMprfkSE4OFHtIaKOO3XpZdDSzRZiVK1bj+vt65dBW+U2EiBea/qzheNMsSfdiFTE+a+x"
-            "D5sOYAufCd8ASsw0xyojSw7f5RL95mZg2yX6SXUPoHpxTcg=")
+            "AHEBAGA1gHLWNliA0a7qMprfkSE4OFHtIaKOO3XpZdDSzRZiVK1bj+vt65dBW+U2EiBea/qzheNMsSfdiFTE"
+            "+a+xD5sOYAufCd8ASsw0xyojSw7f5RL95mZg2yX6SXUPoHpxTcg=")
         version, machine, answer, transport = noise.respond(
             key[0x40:0x60], initiation, key[0x60:0x80])
         self.assertEqual(version, 113)
