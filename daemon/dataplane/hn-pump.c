@@ -10,6 +10,7 @@
 #include "crypto/hn-crypto.h"
 #include "dataplane/hn-pump-private.h"
 
+#define WG_TYPE_DATA 4 /* the first byte of WireGuard's transport messages */
 #define DEFAULT_MTU 1280
 #define UNREACHABLE_PER_SECOND 10
 /* How long one jam may hold up everybody else's packets. */
@@ -286,10 +287,25 @@ wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
     hn_pump_set_path (self, link, HN_PATH_RELAY, (int) path->token);
 }
 
+/* A peer still sends under a session from before our restart, and would for up to 15 s; a handshake of
+ * ours ends that at once. Forged packets make no more of them than the core's pace allows. */
+static void
+renew_lost_session (HnPump *self, const HnNodePublic *source)
+{
+  HnPumpPeer *peer = g_hash_table_lookup (self->peers, source);
+  HnPumpLink *link = peer != NULL ? hn_pump_activate (self, peer) : NULL;
+
+  if (link != NULL)
+    hn_wg_initiate (self->wg, link->wg, self->now_us);
+}
+
 void
 hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *data, gsize len)
 {
   HnWgPath path = { .token = (guint64) region, .source_len = sizeof path.source };
+  const HnWgCounters *counters = hn_wg_get_counters (self->wg);
+  guint64 lost = counters->unknown_index;
+  gboolean is_data = len > 0 && data[0] == WG_TYPE_DATA;
 
   /* Two kinds of packets come through relays; direct paths are not looked for. */
   if (len >= sizeof disco_magic && memcmp (data, disco_magic, sizeof disco_magic) == 0)
@@ -309,6 +325,8 @@ hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *d
   self->source_region = region;
   hn_wg_receive (self->wg, &path, data, len, self->now_us);
   self->source = NULL;
+  if (is_data && counters->unknown_index != lost)
+    renew_lost_session (self, source);
   flush_out (self);
 }
 
