@@ -72,6 +72,8 @@ struct _HnPump
   const HnNodePublic *source; /* of the datagram being received, NULL else */
   int source_region;
 
+  gint64 renewals_since_us; /* begin of the second in which renewed sessions are counted */
+  guint renewals;
   gint64 unreachable_window_us; /* begin of the second in which answers are counted */
   guint n_unreachable;
 

@@ -13,6 +13,7 @@
 #define WG_TYPE_DATA 4 /* the first byte of WireGuard's transport messages */
 #define DEFAULT_MTU 1280
 #define UNREACHABLE_PER_SECOND 10
+#define RENEWALS_PER_SECOND 20
 /* How long one jam may hold up everybody else's packets. */
 #define HOLD_US (50 * 1000)
 
@@ -288,13 +289,24 @@ wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
 }
 
 /* A peer still sends under a session from before our restart, and would for up to 15 s; a handshake of
- * ours ends that at once. Forged packets make no more of them than the core's pace allows. */
+ * ours ends that at once. A relay can forge such packets in any peer's name, so there is a limit for
+ * all peers beside the core's pace for each. */
 static void
 renew_lost_session (HnPump *self, const HnNodePublic *source)
 {
-  HnPumpPeer *peer = g_hash_table_lookup (self->peers, source);
-  HnPumpLink *link = peer != NULL ? hn_pump_activate (self, peer) : NULL;
+  HnPumpPeer *peer;
+  HnPumpLink *link;
 
+  if (self->now_us - self->renewals_since_us >= G_USEC_PER_SEC)
+    {
+      self->renewals_since_us = self->now_us;
+      self->renewals = 0;
+    }
+  if (self->renewals >= RENEWALS_PER_SECOND)
+    return;
+  self->renewals++;
+  peer = g_hash_table_lookup (self->peers, source);
+  link = peer != NULL ? hn_pump_activate (self, peer) : NULL;
   if (link != NULL)
     hn_wg_initiate (self->wg, link->wg, self->now_us);
 }
