@@ -2,6 +2,7 @@
 /* The name on the bus and the idle timer. */
 #include "bus/hn-bus-service.h"
 
+#include "base/hn-source.h"
 #include "bus/hn-manager-adaptor.h"
 
 struct _HnBusService
@@ -34,14 +35,6 @@ enum
 static guint signals[N_SIGNALS];
 
 static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static void
 disown_name (HnBusService *self)
 {
   if (self->owner_id != 0)
@@ -55,8 +48,8 @@ hn_bus_service_dispose (GObject *object)
   HnBusService *self = HN_BUS_SERVICE (object);
 
   disown_name (self);
-  clear_source (&self->idle_timer);
-  clear_source (&self->leave_source);
+  hn_source_clear (&self->idle_timer);
+  hn_source_clear (&self->leave_source);
   if (self->engine != NULL)
     g_signal_handlers_disconnect_by_data (self->engine, self);
   if (self->gate != NULL)
@@ -128,7 +121,7 @@ on_leave (gpointer user_data)
 {
   HnBusService *self = HN_BUS_SERVICE (user_data);
 
-  clear_source (&self->leave_source);
+  hn_source_clear (&self->leave_source);
   if (is_quiet (self) && hn_gate_get_calls (self->gate) == self->calls_at_leave)
     {
       g_signal_emit (self, signals[SIGNAL_IDLE], 0);
@@ -144,7 +137,7 @@ on_idle_timer (gpointer user_data)
 {
   HnBusService *self = HN_BUS_SERVICE (user_data);
 
-  clear_source (&self->idle_timer);
+  hn_source_clear (&self->idle_timer);
   if (!is_quiet (self))
     return G_SOURCE_REMOVE;
 
@@ -166,7 +159,7 @@ arm_idle_timer (HnBusService *self)
   gint64 since = MAX (self->quiet_since_us, hn_gate_get_last_activity_us (self->gate));
   gint64 left_ms = (since - now) / 1000 + (gint64) self->idle_seconds * 1000;
 
-  clear_source (&self->idle_timer);
+  hn_source_clear (&self->idle_timer);
   if (self->idle_seconds == 0 || self->leave_source != NULL || !is_quiet (self))
     return;
   self->idle_timer = g_timeout_source_new ((guint) CLAMP (left_ms, 0, G_MAXINT));

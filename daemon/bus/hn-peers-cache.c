@@ -3,6 +3,7 @@
 #include "bus/hn-peers-cache.h"
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "bus/hn-bus-errors.h"
 #include "bus/hn-variants.h"
 
@@ -39,17 +40,9 @@ hn_peers_cache_new (HnTailnet *tailnet)
 }
 
 static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static void
 drop (HnPeersCache *self)
 {
-  clear_source (&self->drop);
+  hn_source_clear (&self->drop);
   g_clear_pointer (&self->peers, g_variant_unref);
 }
 
@@ -61,7 +54,7 @@ hn_peers_cache_free (HnPeersCache *self)
   GDBusMethodInvocation *invocation;
 
   drop (self);
-  clear_source (&self->answer);
+  hn_source_clear (&self->answer);
   while ((invocation = g_queue_pop_head (&self->waiting)) != NULL)
     hn_bus_return_error (invocation, gone);
   g_object_unref (self->tailnet);
@@ -148,7 +141,7 @@ on_answer (gpointer user_data)
   answer (self, g_queue_pop_head (&self->waiting));
   if (!g_queue_is_empty (&self->waiting))
     return G_SOURCE_CONTINUE;
-  clear_source (&self->answer);
+  hn_source_clear (&self->answer);
   return G_SOURCE_REMOVE;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
 
 #define REQUEST_TIMEOUT_S 20
@@ -54,7 +55,7 @@ clear (HnControlClient *self)
   HnControlAuth *auth = &self->auth;
 
   hn_control_auth_forget_request (self);
-  hn_control_client_clear_source (&auth->retry);
+  hn_source_clear (&auth->retry);
   auth->active = FALSE;
   auth->gates_map = FALSE;
   auth->regenerated = FALSE;
@@ -182,7 +183,7 @@ enrolled (HnControlClient *self)
   if (auth->kind != HN_REGISTER_STORED)
     {
       hn_control_client_take_error (self, NULL);
-      hn_control_client_clear_source (&self->map.retry);
+      hn_source_clear (&self->map.retry);
       hn_backoff_reset (&self->map.backoff);
     }
   if (auth->kind != HN_REGISTER_STORED)

@@ -139,7 +139,6 @@ void hn_control_client_queue_notify (HnControlClient *self);
 void hn_control_client_take_error (HnControlClient *self, GError *error);
 void hn_control_client_set_timer (HnControlClient *self, GSource **source, gint64 delay_us,
                                   GSourceFunc func);
-void hn_control_client_clear_source (GSource **source);
 gint64 hn_control_client_backoff (HnBackoff *backoff);
 /* Sends nothing after this until somebody logs in. @error: (transfer full): why */
 void hn_control_client_end_login (HnControlClient *self, GError *error);

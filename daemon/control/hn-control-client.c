@@ -6,6 +6,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "base/hn-text.h"
 #include "crypto/hn-crypto.h"
 
@@ -32,19 +33,10 @@ hn_control_call_free (HnControlCall *call)
   g_free (call);
 }
 
-void
-hn_control_client_clear_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 static void
 attach (HnControlClient *self, GSource **place, GSource *source, GSourceFunc func)
 {
-  hn_control_client_clear_source (place);
+  hn_source_clear (place);
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, func, self, NULL);
   g_source_attach (source, self->context);
@@ -273,8 +265,8 @@ hn_control_client_stop (HnControlClient *self)
   hn_control_link_disconnect (self);
   g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Disconnected");
   hn_control_auth_cancel (self, error);
-  hn_control_client_clear_source (&self->map.retry);
-  hn_control_client_clear_source (&self->update.retry);
+  hn_source_clear (&self->map.retry);
+  hn_source_clear (&self->update.retry);
   hn_control_update_forget (self);
   memset (&self->server_key, 0, sizeof self->server_key);
   hn_backoff_reset (&self->connect_backoff);
@@ -347,9 +339,9 @@ hn_control_client_network_changed (HnControlClient *self, gboolean available, gb
   g_object_ref (self);
   self->network = available;
   hn_control_link_disconnect (self);
-  hn_control_client_clear_source (&self->map.retry);
-  hn_control_client_clear_source (&self->update.retry);
-  hn_control_client_clear_source (&self->auth.retry);
+  hn_source_clear (&self->map.retry);
+  hn_source_clear (&self->update.retry);
+  hn_source_clear (&self->auth.retry);
   hn_backoff_reset (&self->connect_backoff);
   hn_backoff_reset (&self->map.backoff);
   hn_backoff_reset (&self->update.backoff);
@@ -380,8 +372,8 @@ hn_control_client_dispose (GObject *object)
   if (!self->disposed && self->server != NULL)
     hn_control_client_stop (self);
   self->disposed = TRUE;
-  hn_control_client_clear_source (&self->pump);
-  hn_control_client_clear_source (&self->notify);
+  hn_source_clear (&self->pump);
+  hn_source_clear (&self->notify);
   G_OBJECT_CLASS (hn_control_client_parent_class)->dispose (object);
 }
 

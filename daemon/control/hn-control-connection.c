@@ -6,6 +6,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "control/hn-control-codec.h"
 #include "control/hn-noise-handshake.h"
 #include "control/hn-noise-stream.h"
@@ -155,20 +156,10 @@ typedef struct
 } Talk;
 
 static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    {
-      g_source_destroy (*source);
-      g_clear_pointer (source, g_source_unref);
-    }
-}
-
-static void
 talk_end (Talk *talk)
 {
-  clear_source (&talk->outer_source);
-  clear_source (&talk->timeout_source);
+  hn_source_clear (&talk->outer_source);
+  hn_source_clear (&talk->timeout_source);
   talk->progress = NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 
 static gboolean
 on_connect_retry (gpointer data)
@@ -20,7 +21,7 @@ on_connect_retry (gpointer data)
 static void
 stop_connecting (HnControlClient *self)
 {
-  hn_control_client_clear_source (&self->connect_retry);
+  hn_source_clear (&self->connect_retry);
   self->connect_serial++;
   self->fetching = FALSE;
   self->dialing = FALSE;

@@ -6,6 +6,7 @@
 #include "control/hn-control-client-private.h"
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 
 /* ---- the caller that waits ---- */
 
@@ -56,7 +57,7 @@ hn_control_auth_finish_task (HnControlClient *self, const GError *error)
 {
   HnControlAuth *auth = &self->auth;
 
-  hn_control_client_clear_source (&auth->task_source);
+  hn_source_clear (&auth->task_source);
   if (auth->task != NULL)
     complete (self, g_steal_pointer (&auth->task), error);
 }
@@ -96,7 +97,7 @@ replace (HnControlClient *self, GTask *task, GCancellable *cancellable)
       g_source_attach (auth->task_source, self->context);
     }
   /* Whoever asks does not want to wait for a back-off that runs. */
-  hn_control_client_clear_source (&self->connect_retry);
+  hn_source_clear (&self->connect_retry);
 }
 
 void

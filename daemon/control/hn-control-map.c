@@ -9,6 +9,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
 #include "model/hn-map-update.h"
 
@@ -85,8 +86,8 @@ hn_control_map_stop (HnControlClient *self)
 
   drop_stream (self);
   self->map.planned = FALSE;
-  hn_control_client_clear_source (&self->map.watchdog);
-  hn_control_client_clear_source (&self->map.doubt_timer);
+  hn_source_clear (&self->map.watchdog);
+  hn_source_clear (&self->map.doubt_timer);
   g_clear_error (&self->map.doubt);
   if (was_up)
     hn_control_client_queue_notify (self);
@@ -131,7 +132,7 @@ failed (HnControlClient *self, const GError *error)
     hn_backoff_reset (&self->map.backoff);
   drop_stream (self);
   self->map.planned = FALSE;
-  hn_control_client_clear_source (&self->map.watchdog);
+  hn_source_clear (&self->map.watchdog);
   hn_control_client_take_error (self, g_error_copy (error));
   hn_control_client_set_timer (self, &self->map.retry,
                                hn_control_client_backoff (&self->map.backoff), on_retry);
@@ -141,11 +142,11 @@ failed (HnControlClient *self, const GError *error)
 static void
 restart (HnControlClient *self, gint64 delay_us)
 {
-  hn_control_client_clear_source (&self->map.doubt_timer);
+  hn_source_clear (&self->map.doubt_timer);
   g_clear_error (&self->map.doubt);
   self->map.planned = hn_control_map_is_up (self);
   drop_stream (self);
-  hn_control_client_clear_source (&self->map.watchdog);
+  hn_source_clear (&self->map.watchdog);
   if (delay_us > 0)
     hn_control_client_set_timer (self, &self->map.retry, delay_us, on_retry);
   hn_control_client_queue_pump (self);

@@ -5,6 +5,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
 
 #define DEFAULT_MTU 1280 /* fits any path with every header around it */
@@ -448,11 +449,7 @@ hn_tailnet_device_down (HnTailnet *self)
   gboolean had = device->tun != NULL;
   g_autoptr (GError) error = NULL;
 
-  if (device->retry != NULL)
-    {
-      g_source_destroy (device->retry);
-      g_clear_pointer (&device->retry, g_source_unref);
-    }
+  hn_source_clear (&device->retry);
   if (device->dataplane != NULL)
     {
       hn_dataplane_stop (device->dataplane);

@@ -10,6 +10,7 @@
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "base/hn-file.h"
+#include "base/hn-source.h"
 
 #define BIG_CHANGE 500    /* so many nodes made anew leave holes worth giving back */
 #define FLUSH_MS 100      /* gathers the changes of one burst; far below what a person notices */
@@ -30,15 +31,6 @@ static guint signals[N_SIGNALS];
 G_DEFINE_FINAL_TYPE (HnTailnet, hn_tailnet, G_TYPE_OBJECT)
 
 static void
-drop_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static void
 hn_tailnet_dispose (GObject *object)
 {
   HnTailnet *self = HN_TAILNET (object);
@@ -50,9 +42,9 @@ hn_tailnet_dispose (GObject *object)
       hn_tailnet_device_finalize (self);
       self->device.failed_relays = NULL;
     }
-  drop_source (&self->reconcile);
-  drop_source (&self->flush);
-  drop_source (&self->expiry);
+  hn_source_clear (&self->reconcile);
+  hn_source_clear (&self->flush);
+  hn_source_clear (&self->expiry);
   G_OBJECT_CLASS (hn_tailnet_parent_class)->dispose (object);
 }
 
@@ -173,7 +165,7 @@ arm_expiry (HnTailnet *self)
   gint64 wall = hn_clock_wall_us () / G_USEC_PER_SEC;
   gint64 next;
 
-  drop_source (&self->expiry);
+  hn_source_clear (&self->expiry);
   if (netmap == NULL || self->device.dataplane == NULL)
     return;
   next = hn_derive_next_expiry (netmap, wall);
@@ -528,7 +520,7 @@ take_down (HnTailnet *self)
   self->network_manager = FALSE;
   hn_tailnet_device_down (self);
   hn_tailnet_drop_control (self);
-  drop_source (&self->expiry);
+  hn_source_clear (&self->expiry);
   self->server_key_changed = FALSE;
   hn_peer_list_clear (self->peers);
   if (hn_peer_list_has_changes (self->peers))
@@ -564,9 +556,9 @@ hn_tailnet_shut_down (HnTailnet *self)
   self->disposed = TRUE;
   hn_tailnet_device_down (self);
   hn_tailnet_drop_control (self);
-  drop_source (&self->reconcile);
-  drop_source (&self->flush);
-  drop_source (&self->expiry);
+  hn_source_clear (&self->reconcile);
+  hn_source_clear (&self->flush);
+  hn_source_clear (&self->expiry);
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "net/hn-literal-addresses.h"
 #include "net/hn-prefixed-stream.h"
 #include "net/hn-tls-trust.h"
@@ -63,20 +64,10 @@ typedef struct
 } Dial;
 
 static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    {
-      g_source_destroy (*source);
-      g_clear_pointer (source, g_source_unref);
-    }
-}
-
-static void
 dial_end (Dial *dial)
 {
-  clear_source (&dial->outer_source);
-  clear_source (&dial->timeout_source);
+  hn_source_clear (&dial->outer_source);
+  hn_source_clear (&dial->timeout_source);
   if (dial->client != NULL)
     g_clear_signal_handler (&dial->event_id, dial->client);
   if (dial->secured != NULL)

@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "net/hn-http2-private.h"
 
 typedef struct
@@ -20,22 +21,12 @@ typedef struct
 } Whole;
 
 static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    {
-      g_source_destroy (*source);
-      g_clear_pointer (source, g_source_unref);
-    }
-}
-
-static void
 whole_free (gpointer data)
 {
   Whole *whole = data;
 
-  clear_source (&whole->cancel_source);
-  clear_source (&whole->timeout_source);
+  hn_source_clear (&whole->cancel_source);
+  hn_source_clear (&whole->timeout_source);
   g_byte_array_unref (whole->body);
   g_free (whole);
 }
@@ -47,8 +38,8 @@ whole_end (GTask *task, GError *error)
   Whole *whole = g_task_get_task_data (task);
 
   whole->request = NULL;
-  clear_source (&whole->cancel_source);
-  clear_source (&whole->timeout_source);
+  hn_source_clear (&whole->cancel_source);
+  hn_source_clear (&whole->timeout_source);
   if (error != NULL)
     g_task_return_error (task, error);
   else

@@ -7,6 +7,7 @@
 
 #include "base/hn-error.h"
 #include "base/hn-secret.h"
+#include "base/hn-source.h"
 #include "net/hn-http2-private.h"
 
 #define STREAM_WINDOW (4 * 1024 * 1024)
@@ -83,16 +84,6 @@ static void start_read (Io *io);
 
 /* The stream */
 
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    {
-      g_source_destroy (*source);
-      g_clear_pointer (source, g_source_unref);
-    }
-}
-
 static Io *
 io_ref (Io *io)
 {
@@ -105,7 +96,7 @@ io_unref (Io *io)
 {
   if (!g_ref_count_dec (&io->refs))
     return;
-  clear_source (&io->close_timer);
+  hn_source_clear (&io->close_timer);
   g_clear_object (&io->close_cancellable);
   g_clear_object (&io->stream);
   g_clear_object (&io->cancellable);
@@ -122,7 +113,7 @@ on_stream_closed (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!g_io_stream_close_finish (G_IO_STREAM (source), result, &error))
     g_debug ("closing the connection: %s", error->message);
-  clear_source (&io->close_timer);
+  hn_source_clear (&io->close_timer);
   io_unref (io);
 }
 
@@ -207,7 +198,7 @@ die (HnHttp2 *self, const GError *error, gboolean by_owner)
   self->closed = TRUE;
   if (by_owner)
     self->notified = TRUE;
-  clear_source (&self->flush_source);
+  hn_source_clear (&self->flush_source);
   self->io->owner = NULL;
   g_cancellable_cancel (self->io->cancellable);
   io_close_when_idle (self->io);
@@ -228,7 +219,7 @@ on_flush (gpointer data)
 {
   HnHttp2 *self = data;
 
-  clear_source (&self->flush_source);
+  hn_source_clear (&self->flush_source);
   pump (self);
   return G_SOURCE_REMOVE;
 }

@@ -7,6 +7,7 @@
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "net/hn-http-upgrade.h"
 
 /* What may wait unsent in the kernel. Beyond that packets wait in our own queue, which is fair and
@@ -89,22 +90,13 @@ client_unref (HnDerpClient *self)
   g_free (self);
 }
 
-static void
-clear_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 /* Ends the stream without waiting: a goodbye of TLS could block on a stalled connection, so the
  * socket below goes first. */
 static void
 close_stream (HnDerpClient *self)
 {
-  clear_source (&self->read_source);
-  clear_source (&self->write_source);
+  hn_source_clear (&self->read_source);
+  hn_source_clear (&self->write_source);
   self->in = NULL;
   self->out = NULL;
   if (self->base != NULL && G_IS_TLS_CONNECTION (self->base))
@@ -125,7 +117,7 @@ teardown (HnDerpClient *self)
 {
   self->closed = TRUE;
   hn_derp_session_stop (self->session);
-  clear_source (&self->turn);
+  hn_source_clear (&self->turn);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   close_stream (self);
@@ -188,7 +180,7 @@ on_writable (GObject *stream, gpointer data)
   self->stalled = FALSE;
   hn_derp_client_flush (self);
   if (!self->stalled)
-    clear_source (&self->write_source);
+    hn_source_clear (&self->write_source);
   client_unref (self);
   return G_SOURCE_CONTINUE;
 }

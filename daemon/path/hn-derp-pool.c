@@ -5,6 +5,7 @@
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "base/hn-secret.h"
+#include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
 #include "path/hn-derp-client.h"
 #include "path/hn-derp-routes.h"
@@ -147,11 +148,8 @@ update_idle_timer (HnDerpPool *self)
       g_source_set_callback (self->idle_timer, on_idle_timer, self, NULL);
       g_source_attach (self->idle_timer, g_main_context_get_thread_default ());
     }
-  else if (!wanted && self->idle_timer != NULL)
-    {
-      g_source_destroy (self->idle_timer);
-      g_clear_pointer (&self->idle_timer, g_source_unref);
-    }
+  else if (!wanted)
+    hn_source_clear (&self->idle_timer);
 }
 
 /* What a connection that is gone said no longer holds: "" says so, NULL when it had said nothing. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "system/hn-links-private.h"
 #include "system/hn-routes.h"
 
@@ -42,21 +43,12 @@ hn_links_is_own_name (const char *name)
 }
 
 static void
-destroy_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static void
 hn_links_dispose (GObject *object)
 {
   HnLinks *self = HN_LINKS (object);
 
-  destroy_source (&self->event_source);
-  destroy_source (&self->settle_source);
+  hn_source_clear (&self->event_source);
+  hn_source_clear (&self->settle_source);
   G_OBJECT_CLASS (hn_links_parent_class)->dispose (object);
 }
 
@@ -248,7 +240,7 @@ on_settled (gpointer user_data)
   GHashTableIter iter;
   gpointer table;
 
-  destroy_source (&self->settle_source);
+  hn_source_clear (&self->settle_source);
   self->lost = g_hash_table_new (NULL, NULL);
   refresh (self);
 
