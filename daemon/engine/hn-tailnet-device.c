@@ -3,7 +3,6 @@
 
 #include <glib/gi18n.h>
 
-#include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
@@ -39,18 +38,12 @@ device_table (HnTailnet *self)
   return HN_ROUTE_TABLE_BASE + self->device.number;
 }
 
-static guint
-device_mtu (HnTailnet *self)
+guint
+hn_tailnet_device_get_mtu (HnTailnet *self)
 {
   guint mtu = self->profile->preferences->mtu;
 
   return mtu != 0 ? mtu : DEFAULT_MTU;
-}
-
-static gint64
-server_now (HnNetmap *netmap)
-{
-  return hn_clock_wall_us () / G_USEC_PER_SEC + hn_netmap_get_clock_offset (netmap);
 }
 
 /* ---- relays ---- */
@@ -59,7 +52,7 @@ static void
 choose_home (HnTailnet *self)
 {
   HnTailnetDevice *device = &self->device;
-  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
   HnDerpMap *map = netmap != NULL ? hn_netmap_get_derp_map (netmap) : NULL;
   int home = hn_derive_home_relay (map, device->home, device->failed_relays);
 
@@ -167,10 +160,10 @@ static gboolean
 apply_links (HnTailnet *self, HnNetmap *netmap, GError **error)
 {
   g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
-  g_autoptr (GArray) routes = hn_derive_routes (netmap, server_now (netmap));
+  g_autoptr (GArray) routes = hn_derive_routes (netmap, hn_tailnet_server_now (self));
   HnLinkSettings settings = {
     .ifindex = hn_tun_get_ifindex (self->device.tun),
-    .mtu = device_mtu (self),
+    .mtu = hn_tailnet_device_get_mtu (self),
     .table = device_table (self),
     .leave_addresses = self->network_manager,
     .addresses = (const HnPrefix *) (gpointer) addresses->data,
@@ -202,7 +195,7 @@ push_all_peers (HnTailnet *self, HnNetmap *netmap)
 {
   g_autoptr (GPtrArray) usable = g_ptr_array_new ();
   g_autoptr (GPtrArray) none = g_ptr_array_new ();
-  Usable collect = { usable, server_now (netmap) };
+  Usable collect = { usable, hn_tailnet_server_now (self) };
 
   hn_netmap_foreach_peer (netmap, collect_usable, &collect);
   hn_dataplane_update_peers (self->device.dataplane, usable, none, TRUE);
@@ -220,7 +213,7 @@ push_addresses (HnTailnet *self, HnNetmap *netmap)
 void
 hn_tailnet_device_refresh (HnTailnet *self)
 {
-  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
   g_autoptr (GError) error = NULL;
 
   if (self->device.dataplane == NULL || netmap == NULL || hn_netmap_get_self (netmap) == NULL)
@@ -255,12 +248,12 @@ remove_prefix (GArray *from, const HnPrefix *prefix)
 /* What one delta means for the routes: those of old forms go, those of new forms come, and what is
  * in both stays. */
 static void
-change_routes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+change_routes (HnTailnet *self, const HnNetmapChange *change)
 {
   g_autoptr (GArray) added = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
   g_autoptr (GArray) removed = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
   g_autoptr (GError) error = NULL;
-  gint64 now = server_now (netmap);
+  gint64 now = hn_tailnet_server_now (self);
 
   for (guint i = 0; i < change->removed->len; i++)
     hn_derive_peer_routes (g_ptr_array_index (change->removed, i), removed);
@@ -289,11 +282,11 @@ change_routes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
 }
 
 static void
-push_peer_changes (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+push_peer_changes (HnTailnet *self, const HnNetmapChange *change)
 {
   g_autoptr (GPtrArray) usable = g_ptr_array_new ();
   g_autoptr (GPtrArray) gone = g_ptr_array_new ();
-  gint64 now = server_now (netmap);
+  gint64 now = hn_tailnet_server_now (self);
 
   for (guint i = 0; i < change->removed->len; i++)
     g_ptr_array_add (gone, g_ptr_array_index (change->removed, i));
@@ -310,8 +303,9 @@ void
 hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
 {
   HnTailnetDevice *device = &self->device;
-  gboolean many = hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES
-                  || hn_peer_list_get_size (self->peers) > HN_MAX_PEER_ROUTES;
+  /* so many share their routes: a delta changes them only when the number crosses the line */
+  gboolean many = hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES;
+  gboolean were_many = hn_peer_list_get_size (self->peers) > HN_MAX_PEER_ROUTES;
 
   if (device->dataplane != NULL && (change->parts & HN_NETMAP_DERP) != 0)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
@@ -319,7 +313,7 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
     choose_home (self);
   if (device->dataplane == NULL)
     return;
-  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0 || many
+  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0 || many != were_many
       || change->changed->len + change->removed->len > MANY_CHANGES)
     {
       hn_tailnet_device_refresh (self);
@@ -327,8 +321,9 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
     }
   if ((change->parts & HN_NETMAP_PEERS) != 0)
     {
-      push_peer_changes (self, netmap, change);
-      change_routes (self, netmap, change);
+      push_peer_changes (self, change);
+      if (!many)
+        change_routes (self, change);
     }
 }
 
@@ -408,7 +403,7 @@ hn_tailnet_device_up (HnTailnet *self)
     .server_url = preferences->server_url,
     .ca_certificate = preferences->ca_certificate,
     .mark = HN_MARK,
-    .mtu = device_mtu (self),
+    .mtu = hn_tailnet_device_get_mtu (self),
   };
   g_autoptr (GError) error = NULL;
 

@@ -3,7 +3,6 @@
 
 #include <glib/gi18n.h>
 
-#include "base/hn-clock.h"
 #include "base/hn-error.h"
 
 #define PING_TIMEOUT_MS 5000
@@ -33,25 +32,22 @@ relay_code (HnNetmap *netmap, int relay)
 }
 
 static gboolean
-is_expired (HnNetmap *netmap, const HnPeerEntry *entry)
+is_expired (HnTailnet *self, const HnPeerEntry *entry)
 {
-  gint64 now = hn_clock_wall_us () / G_USEC_PER_SEC
-               + (netmap != NULL ? hn_netmap_get_clock_offset (netmap) : 0);
-
-  return hn_node_is_expired (entry->node, now);
+  return hn_node_is_expired (entry->node, hn_tailnet_server_now (self));
 }
 
 static void
 hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer data)
 {
-  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
   const HnUser *user
       = netmap != NULL ? hn_netmap_get_user (netmap, hn_node_get (entry->node)->user_id) : NULL;
   HnPeerView view = {
     .node = entry->node,
     .user_login = user != NULL ? user->login_name : "",
     .user_display = user != NULL ? user->display_name : "",
-    .expired = is_expired (netmap, entry),
+    .expired = is_expired (self, entry),
     .path = path_to_string (entry->path),
     .endpoint = "",
     .relay_code = entry->path == HN_PATH_RELAY ? relay_code (netmap, entry->relay) : "",
@@ -221,7 +217,7 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
       return;
     }
   /* the tunnel does not know it, which would be said as if there were no such peer */
-  if (is_expired (hn_control_client_get_netmap (self->control), entry))
+  if (is_expired (self, entry))
     {
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_FAILED,
                                _ ("The key of that peer expired: it has to sign in again"));

@@ -69,6 +69,7 @@ struct _HnTailnet
   GSource *reconcile; /* owned; pending turn */
   GSource *flush;     /* owned; pending peers-changed */
   GSource *expiry;    /* owned; the next key's expiry */
+  gint64 expiry_at;   /* what it waits for, seconds since 1970; 0 nothing */
 };
 
 HnTailnet *hn_tailnet_new (const HnTailnetServices *services, HnProfile *profile);
@@ -90,6 +91,10 @@ void hn_tailnet_publish (HnTailnet *self);
 /* Emits peers-changed soon, once for a burst. */
 void hn_tailnet_queue_peers_changed (HnTailnet *self);
 void hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input);
+/* The map in force, borrowed; NULL when there is none. */
+HnNetmap *hn_tailnet_get_netmap (HnTailnet *self);
+/* Now by the server's clock, seconds since 1970. */
+gint64 hn_tailnet_server_now (HnTailnet *self);
 /* Makes the control client if there is none. */
 gboolean hn_tailnet_ensure_control (HnTailnet *self, GError **error);
 void hn_tailnet_drop_control (HnTailnet *self);
@@ -100,6 +105,8 @@ void hn_tailnet_set_busy (HnTailnet *self, gboolean busy);
 /* hn-tailnet-device.c */
 void hn_tailnet_device_init (HnTailnet *self);
 void hn_tailnet_device_finalize (HnTailnet *self);
+/* The tunnel's inner MTU: the preference, or the default. */
+guint hn_tailnet_device_get_mtu (HnTailnet *self);
 /* Makes the device if there is none; on failure device.error says why. */
 void hn_tailnet_device_up (HnTailnet *self);
 void hn_tailnet_device_down (HnTailnet *self);

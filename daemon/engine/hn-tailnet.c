@@ -145,36 +145,80 @@ keep_times (HnTailnet *self, HnStatus *status, gint64 wall)
     }
 }
 
-static gboolean
-on_expiry (gpointer user_data)
+HnNetmap *
+hn_tailnet_get_netmap (HnTailnet *self)
 {
-  HnTailnet *self = user_data;
+  return self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+}
 
-  g_clear_pointer (&self->expiry, g_source_unref);
-  hn_peer_list_touch_all (self->peers);
-  hn_tailnet_device_refresh (self);
-  hn_tailnet_queue_peers_changed (self);
-  hn_tailnet_queue_reconcile (self);
-  return G_SOURCE_REMOVE;
+gint64
+hn_tailnet_server_now (HnTailnet *self)
+{
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
+  gint64 wall = hn_clock_wall_us () / G_USEC_PER_SEC;
+
+  return netmap != NULL ? wall + hn_netmap_get_clock_offset (netmap) : wall;
+}
+
+static gboolean on_expiry (gpointer user_data);
+
+/* @next: seconds since 1970 by our clock, 0 for nothing to wait for. */
+static void
+arm_expiry_at (HnTailnet *self, gint64 next)
+{
+  gint64 wait = next - hn_clock_wall_us () / G_USEC_PER_SEC + EXPIRY_SLACK_S;
+
+  hn_source_clear (&self->expiry);
+  self->expiry_at = next;
+  if (next != 0)
+    queue (&self->expiry,
+           g_timeout_source_new_seconds ((guint) CLAMP (wait, 0, EXPIRY_TIMER_MAX_S)), on_expiry,
+           self);
 }
 
 static void
 arm_expiry (HnTailnet *self)
 {
-  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
-  gint64 wall = hn_clock_wall_us () / G_USEC_PER_SEC;
-  gint64 next;
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
+  gboolean connected = netmap != NULL && self->device.dataplane != NULL;
 
-  hn_source_clear (&self->expiry);
-  if (netmap == NULL || self->device.dataplane == NULL)
+  arm_expiry_at (
+      self, connected ? hn_derive_next_expiry (netmap, hn_clock_wall_us () / G_USEC_PER_SEC) : 0);
+}
+
+/* A delta costs what it changes: an earlier expiry moves the timer, and one that went or moved away
+ * only makes it look once for nothing. */
+static void
+advance_expiry (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
+{
+  gint64 offset = hn_netmap_get_clock_offset (netmap);
+  gint64 now = hn_tailnet_server_now (self);
+  gint64 next = self->expiry_at;
+
+  if (self->device.dataplane == NULL)
     return;
-  next = hn_derive_next_expiry (netmap, wall);
-  if (next == 0)
-    return;
-  queue (
-      &self->expiry,
-      g_timeout_source_new_seconds ((guint) MIN (next - wall + EXPIRY_SLACK_S, EXPIRY_TIMER_MAX_S)),
-      on_expiry, self);
+  for (guint i = 0; i < change->changed->len; i++)
+    {
+      gint64 expiry = hn_node_get (g_ptr_array_index (change->changed, i))->key_expiry;
+
+      if (expiry > now && (next == 0 || expiry - offset < next))
+        next = expiry - offset;
+    }
+  if (next != self->expiry_at)
+    arm_expiry_at (self, next);
+}
+
+static gboolean
+on_expiry (gpointer user_data)
+{
+  HnTailnet *self = user_data;
+
+  arm_expiry (self);
+  hn_peer_list_touch_all (self->peers);
+  hn_tailnet_device_refresh (self);
+  hn_tailnet_queue_peers_changed (self);
+  hn_tailnet_queue_reconcile (self);
+  return G_SOURCE_REMOVE;
 }
 
 void
@@ -209,7 +253,7 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
   input->control_error = hn_control_client_get_error (self->control);
   input->reachable = hn_control_client_is_reachable (self->control);
   input->login_pending = hn_control_client_get_has_login_url (self->control);
-  input->netmap = hn_control_client_get_netmap (self->control);
+  input->netmap = hn_tailnet_get_netmap (self);
 }
 
 void
@@ -389,8 +433,10 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
   if (hn_peer_list_has_changes (self->peers))
     hn_tailnet_queue_peers_changed (self);
   self->trim = self->trim || change->changed->len + change->removed->len > BIG_CHANGE;
-  if (peers || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
+  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
     arm_expiry (self);
+  else if (peers)
+    advance_expiry (self, netmap, change);
   hn_tailnet_queue_reconcile (self);
 }
 
@@ -680,11 +726,11 @@ HnNetworkConfig *
 hn_tailnet_dup_network_config (HnTailnet *self)
 {
   HnNetworkConfig *config = g_new0 (HnNetworkConfig, 1);
-  HnNetmap *netmap = self->control != NULL ? hn_control_client_get_netmap (self->control) : NULL;
+  HnNetmap *netmap = hn_tailnet_get_netmap (self);
   g_autoptr (GPtrArray) list = g_ptr_array_new ();
 
   config->interface = self->device.tun != NULL ? hn_tun_get_name (self->device.tun) : "";
-  config->mtu = self->profile->preferences->mtu != 0 ? self->profile->preferences->mtu : 1280;
+  config->mtu = hn_tailnet_device_get_mtu (self);
   if (netmap != NULL)
     {
       g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
