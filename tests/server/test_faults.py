@@ -59,6 +59,13 @@ class Faults(unittest.TestCase):
         finally:
             cls.lab.close()
 
+    def setUp(self):
+        """Each case begins afresh: a client waits longer with each fault in a row, and the one
+        before would be paid for here."""
+        self.own.ctl("down")
+        self.own.ctl("up", timeout=30)
+        wait_for("the node is up before the fault", self.is_well)
+
     def happened(self):
         return len(self.server.ask("stats")["faults"])
 
