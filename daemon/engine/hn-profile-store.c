@@ -13,8 +13,8 @@
 #include "base/hn-file.h"
 #include "base/hn-secret.h"
 #include "base/hn-text.h"
+#include "engine/hn-profile-codec.h"
 
-#define GROUP "profile"
 #define MAX_SETTINGS (512 * 1024) /* a CA bundle may be in it */
 #define MAX_KEY_FILE 256
 #define MAX_REASON 256 /* bytes of why a profile can not be read */
@@ -110,18 +110,9 @@ read_key_text (HnProfileStore *self, const char *id, const char *file, char *tex
 
   if (!hn_file_read (path, MAX_KEY_FILE, &data, &len, error))
     return FALSE;
-  while (len > 0 && g_ascii_isspace ((char) data[len - 1]))
-    len--;
-  ok = len > 0 && len < HN_KEY_TEXT_MAX && memchr (data, '\0', len) == NULL;
-  if (ok)
-    {
-      memcpy (text, data, len);
-      text[len] = '\0';
-    }
-  else
-    {
-      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("%s holds no key"), path);
-    }
+  ok = hn_profile_codec_parse_key_text (data, len, text);
+  if (!ok)
+    g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("%s holds no key"), path);
   hn_wipe (data, len);
   g_free (data);
   return ok;
@@ -204,78 +195,18 @@ out:
   return ok;
 }
 
-static gboolean
-key_file_boolean (GKeyFile *file, const char *key, gboolean fallback)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean value = g_key_file_get_boolean (file, GROUP, key, &error);
-
-  return error == NULL ? value : fallback;
-}
-
-static guint
-key_file_uint (GKeyFile *file, const char *key, guint max)
-{
-  gint value = g_key_file_get_integer (file, GROUP, key, NULL);
-
-  return value > 0 && (guint) value <= max ? (guint) value : 0;
-}
-
-static HnPreferences *
-parse_settings (GKeyFile *file, GError **error)
-{
-  g_autoptr (HnPreferences) preferences = hn_preferences_new ();
-  g_autofree char *url = g_key_file_get_string (file, GROUP, "server-url", error);
-  g_autoptr (GError) local = NULL;
-
-  if (url == NULL)
-    return NULL;
-  g_free (preferences->server_url);
-  preferences->server_url = hn_preferences_normalize_url (url, error);
-  if (preferences->server_url == NULL)
-    return NULL;
-  g_free (preferences->name);
-  preferences->name = g_key_file_get_string (file, GROUP, "name", error);
-  if (preferences->name == NULL)
-    return NULL;
-  g_free (preferences->host_name);
-  preferences->host_name = g_key_file_get_string (file, GROUP, "host-name", NULL);
-  if (preferences->host_name == NULL)
-    preferences->host_name = g_strdup ("");
-  g_free (preferences->ca_certificate);
-  preferences->ca_certificate = g_key_file_get_string (file, GROUP, "ca-certificate", NULL);
-  preferences->capability_version = key_file_uint (file, "capability-version", G_MAXUINT16);
-  preferences->mtu = key_file_uint (file, "mtu", 65535);
-  preferences->port = key_file_uint (file, "port", G_MAXUINT16);
-  preferences->accept_routes = key_file_boolean (file, "accept-routes", preferences->accept_routes);
-  preferences->accept_dns = key_file_boolean (file, "accept-dns", preferences->accept_dns);
-  preferences->shields_up = key_file_boolean (file, "shields-up", preferences->shields_up);
-  /* Always written, and last: without it the file was cut short, and saving it again would lose for
-   * good what is missing. */
-  preferences->auto_connect = g_key_file_get_boolean (file, GROUP, "auto-connect", &local);
-  if (local != NULL)
-    {
-      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, _ ("The settings end early: %s"),
-                   local->message);
-      return NULL;
-    }
-  return g_steal_pointer (&preferences);
-}
-
 static HnProfile *
 load_profile (HnProfileStore *self, const char *id, GError **error)
 {
   g_autofree char *path = profile_path (self, id, "settings");
   g_autofree guint8 *data = NULL;
-  g_autoptr (GKeyFile) file = g_key_file_new ();
   g_autoptr (HnProfile) profile = g_new0 (HnProfile, 1);
   gsize len = 0;
 
   profile->id = g_strdup (id);
-  if (!hn_file_read (path, MAX_SETTINGS, &data, &len, error)
-      || !g_key_file_load_from_data (file, (const char *) data, len, G_KEY_FILE_NONE, error))
+  if (!hn_file_read (path, MAX_SETTINGS, &data, &len, error))
     return NULL;
-  profile->preferences = parse_settings (file, error);
+  profile->preferences = hn_profile_codec_parse_settings ((const char *) data, len, error);
   if (profile->preferences == NULL || !load_keys (self, profile, error))
     return NULL;
   return g_steal_pointer (&profile);
@@ -421,32 +352,13 @@ hn_profile_store_name_is_free (HnProfileStore *self, const char *name, const HnP
 gboolean
 hn_profile_store_save_preferences (HnProfileStore *self, const HnProfile *profile, GError **error)
 {
-  const HnPreferences *p = profile->preferences;
   g_autofree char *path = profile_path (self, profile->id, "settings");
-  g_autoptr (GKeyFile) file = g_key_file_new ();
-  g_autofree char *data = NULL;
   gsize len = 0;
+  g_autofree char *data = hn_profile_codec_format_settings (profile->preferences, &len);
 
-  g_key_file_set_string (file, GROUP, "name", p->name);
-  g_key_file_set_string (file, GROUP, "server-url", p->server_url);
-  if (p->host_name[0] != '\0')
-    g_key_file_set_string (file, GROUP, "host-name", p->host_name);
-  if (p->ca_certificate != NULL)
-    g_key_file_set_string (file, GROUP, "ca-certificate", p->ca_certificate);
-  if (p->capability_version != 0)
-    g_key_file_set_integer (file, GROUP, "capability-version", (gint) p->capability_version);
-  if (p->mtu != 0)
-    g_key_file_set_integer (file, GROUP, "mtu", (gint) p->mtu);
-  if (p->port != 0)
-    g_key_file_set_integer (file, GROUP, "port", (gint) p->port);
-  g_key_file_set_boolean (file, GROUP, "accept-routes", p->accept_routes);
-  g_key_file_set_boolean (file, GROUP, "accept-dns", p->accept_dns);
-  g_key_file_set_boolean (file, GROUP, "shields-up", p->shields_up);
-  g_key_file_set_boolean (file, GROUP, "auto-connect", p->auto_connect);
-  data = g_key_file_to_data (file, &len, NULL);
   if (!hn_file_write_atomic (path, data, len, error))
     return FALSE;
-  g_hash_table_insert (self->names, g_strdup (profile->id), g_strdup (p->name));
+  g_hash_table_insert (self->names, g_strdup (profile->id), g_strdup (profile->preferences->name));
   return TRUE;
 }
 
