@@ -13,6 +13,7 @@
 #include "base/hn-source.h"
 #include "net/hn-literal-addresses.h"
 #include "net/hn-prefixed-stream.h"
+#include "net/hn-tls-distrust.h"
 #include "net/hn-tls-trust.h"
 
 #define DEFAULT_TIMEOUT_S 10
@@ -257,6 +258,7 @@ start_tls (GTask *task)
   Dial *dial = g_task_get_task_data (task);
   const char *name = dial->tls_name != NULL ? dial->tls_name : dial->host;
   g_autoptr (GIOStream) nameless = hn_prefixed_stream_new (dial->base, NULL);
+  g_autoptr (GTlsDatabase) nobody = hn_tls_distrust_new ();
   g_autoptr (GIOStream) stream = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -266,10 +268,12 @@ start_tls (GTask *task)
    * told to leave that, but it does so where it sees no socket.
    *
    * Not g_tls_client_connection_new(): without a word about the database from the start GIO loads
-   * the system's store, all of it, and keeps it for good. */
+   * the system's store, all of it, and keeps it for good. And without any database it counts the
+   * chain that the server showed, for ever when two certificates are each other's issuer
+   * (glib-networking before 2.90). */
   stream = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
                            dial->inner, &error, "base-io-stream", nameless, "server-identity",
-                           dial->identity, "database", NULL, NULL);
+                           dial->identity, "database", nobody, NULL);
   if (stream == NULL)
     {
       fail (task, g_error_new (HN_ERROR, HN_ERROR_TLS, _ ("TLS is not available here: %s"),

@@ -15,6 +15,8 @@
 #define PEM_MAX (1024 * 1024)
 #define PIN_PREFIX "sha256-raw:"
 #define PIN_SIZE 32
+/* Certificates that a server may show, its own among them. Honest chains have four at most. */
+#define MAX_CHAIN 16
 
 /* Where distributions keep the bundle: Debian, Fedora, openSUSE, Alpine. */
 static const char *const system_bundles[] = {
@@ -181,6 +183,19 @@ hn_tls_find_names (const guint8 *der, gsize len, const guint8 **issuer, gsize *i
   return TRUE;
 }
 
+/* Who is whose issuer goes by names alone, before any signature is looked at: two certificates can be
+ * each other's, and then whoever follows the chain never comes to its end. */
+static gboolean
+chain_ends (GTlsCertificate *peer)
+{
+  guint n = 0;
+
+  for (GTlsCertificate *next = peer; next != NULL; next = g_tls_certificate_get_issuer (next))
+    if (++n > MAX_CHAIN)
+      return FALSE;
+  return TRUE;
+}
+
 /* Whether an authority of this name may stand behind @peer or one of the certificates with it. */
 static gboolean
 chain_leads_to (GTlsCertificate *peer, const guint8 *name, gsize name_len)
@@ -270,6 +285,8 @@ hn_tls_verify (GTlsDatabase *authorities, GTlsCertificate *peer, GSocketConnecta
   g_autoptr (GError) local = NULL;
   GTlsCertificateFlags flags;
 
+  if (!chain_ends (peer))
+    return G_TLS_CERTIFICATE_GENERIC_ERROR;
   if (authorities != NULL)
     database = g_object_ref (authorities);
   else
@@ -341,6 +358,7 @@ hn_tls_check_pin (GTlsCertificate *peer, const char *pin, const char *name, GErr
   guint8 want[PIN_SIZE], have[PIN_SIZE];
   gsize have_len = sizeof have;
   GTlsCertificateFlags flags;
+  gboolean only_one;
 
   if (!parse_pin (pin, want))
     {
@@ -363,14 +381,16 @@ hn_tls_check_pin (GTlsCertificate *peer, const char *pin, const char *name, GErr
                    _ ("The server's certificate is not the one that is pinned"));
       return FALSE;
     }
-  for (GTlsCertificate *next = g_tls_certificate_get_issuer (peer); next != NULL;
+  only_one = chain_ends (peer);
+  for (GTlsCertificate *next = only_one ? g_tls_certificate_get_issuer (peer) : NULL; next != NULL;
        next = g_tls_certificate_get_issuer (next))
-    if (!is_metadata (next))
-      {
-        g_set_error (error, HN_ERROR, HN_ERROR_TLS,
-                     _ ("The server showed several certificates where one is pinned"));
-        return FALSE;
-      }
+    only_one = only_one && is_metadata (next);
+  if (!only_one)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_TLS,
+                   _ ("The server showed several certificates where one is pinned"));
+      return FALSE;
+    }
   if (name != NULL)
     identity = g_network_address_new (name, 0);
   flags = g_tls_certificate_verify (peer, identity, NULL) | check_dates (peer);
