@@ -41,6 +41,8 @@ hn_hash_bytes (gconstpointer data, gsize len)
       memcpy (&word, p, n);
       hash = (hash ^ word) * secret->factor;
       hash ^= hash >> 29;
+      /* Twice: what one product makes of the highest bit is known, whatever the factor. */
+      hash *= secret->factor;
       p += n;
       len -= n;
     }

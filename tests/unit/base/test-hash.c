@@ -50,6 +50,29 @@ test_texts (void)
   g_assert_cmpuint (hn_hash_text (""), !=, hn_hash_bytes ("\0", 1));
 }
 
+/* What a product with an unknown odd number does to the highest bit is known: it flips just that one.
+ * No choice of the bits behind may undo it, or long keys could be made that share a hash. */
+static void
+test_chosen (void)
+{
+  g_autoptr (GHashTable) hashes = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < 1024; i++)
+    {
+      guint64 words[20] = { 0 };
+
+      for (guint bit = 0; bit < 10; bit++)
+        if ((i >> bit & 1) != 0)
+          {
+            words[2 * bit] = GUINT64_TO_LE (G_GUINT64_CONSTANT (1) << 63);
+            words[2 * bit + 1]
+                = GUINT64_TO_LE (G_GUINT64_CONSTANT (1) << 63 | G_GUINT64_CONSTANT (1) << 34);
+          }
+      g_hash_table_add (hashes, GUINT_TO_POINTER (hn_hash_bytes (words, sizeof words)));
+    }
+  g_assert_cmpuint (g_hash_table_size (hashes), >, 1020);
+}
+
 static void
 test_addresses (void)
 {
@@ -73,6 +96,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/hash/bytes", test_bytes);
   g_test_add_func ("/hash/texts", test_texts);
+  g_test_add_func ("/hash/chosen", test_chosen);
   g_test_add_func ("/hash/addresses", test_addresses);
   return g_test_run ();
 }
