@@ -55,15 +55,15 @@ check_error (gboolean ok, const GError *error)
   g_assert_true (g_utf8_validate (error->message, -1, NULL));
 }
 
-static void
-check_preferences (HnPreferences *preferences, const GError *error)
+static gboolean
+check_preferences (HnPreferences *preferences)
 {
-  check_error (preferences != NULL, error);
   if (preferences == NULL)
-    return;
+    return FALSE;
   g_assert_true (g_utf8_validate (preferences->name, -1, NULL));
   g_assert_true (preferences->mtu == 0 || (preferences->mtu >= 1280 && preferences->mtu <= 65400));
   hn_preferences_free (preferences);
+  return TRUE;
 }
 
 static void
@@ -83,8 +83,8 @@ call (Method method, GVariant *arguments)
   switch (method)
     {
     case ADD_TAILNET:
-      check_preferences (hn_arguments_parse_settings (first, &error), error);
-      return;
+      ok = check_preferences (hn_arguments_parse_settings (first, &error));
+      break;
     case CHECK_SERVER:
       ok = hn_arguments_parse_check_server (g_variant_get_string (first, NULL), second, &url,
                                             &certificate, &error);
@@ -96,8 +96,8 @@ call (Method method, GVariant *arguments)
       ok = hn_arguments_parse_login (first, &auth_key, &flag, &error);
       break;
     case SET_PREFERENCES:
-      check_preferences (hn_arguments_parse_preferences (first, present, &error), error);
-      return;
+      ok = check_preferences (hn_arguments_parse_preferences (first, present, &error));
+      break;
     case GET_PEER:
       ok = hn_arguments_check_target (g_variant_get_string (first, NULL), &error);
       break;
@@ -171,6 +171,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (GError) error = NULL;
   Method method;
   HnRight right;
+  gboolean known;
 
   if (size < 2)
     return 0;
@@ -179,9 +180,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   if (arguments == NULL)
     return 0;
   /* The table of rights is asked first, with whatever came. */
-  check_error (hn_permissions_get_right (methods[method].interface_name, methods[method].name,
-                                         arguments, &right, &error),
-               error);
+  known = hn_permissions_get_right (methods[method].interface_name, methods[method].name, arguments,
+                                    &right, &error);
+  check_error (known, error);
   if (g_variant_is_of_type (arguments, G_VARIANT_TYPE (methods[method].type)))
     call (method, arguments);
   return 0;
