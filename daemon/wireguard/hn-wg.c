@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hn-hash.h"
 #include "base/hn-secret.h"
 #include "wireguard/hn-wg-private.h"
 #include "wireguard/hn-wg-timers.h"
@@ -19,13 +20,11 @@ typedef struct
   guint8 stamp[HN_WG_STAMP_SIZE];
 } OldStamp;
 
+/* Not a part of the key as it is: a server may call anything a key. */
 static guint
 hash_key (gconstpointer key)
 {
-  guint value;
-
-  memcpy (&value, key, sizeof value);
-  return value;
+  return hn_hash_bytes (key, 32);
 }
 
 static gboolean

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole cores against each other, in simulated time. */
 #include <string.h>
+#include <time.h>
 
 #include "crypto/hn-crypto.h"
 #include "hn-test-wg-net.h"
@@ -898,6 +899,24 @@ test_many_peers (void)
     }
 }
 
+/* Keys that begin alike, as a server could list them, cost no more than others. */
+static void
+test_similar_keys (void)
+{
+  g_autoptr (TestNet) net = test_net_new ();
+  HnWg *wg = net->nodes[0].wg;
+  clock_t begin = clock ();
+
+  for (guint32 i = 0; i < 30000; i++)
+    {
+      guint8 key[32] = { 1 };
+
+      memcpy (key + 16, &i, sizeof i);
+      g_assert_nonnull (hn_wg_add_peer (wg, key, NULL));
+    }
+  g_assert_cmpint (clock () - begin, <, 4 * CLOCKS_PER_SEC);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -936,5 +955,6 @@ main (int argc, char **argv)
   ADD ("ops-that-interfere", test_ops_that_interfere);
   ADD ("priority-message", test_priority_message);
   ADD ("many-peers", test_many_peers);
+  ADD ("similar-keys", test_similar_keys);
   return g_test_run ();
 }
