@@ -422,8 +422,8 @@ on_stream_close (nghttp2_session *session, int32_t id, uint32_t code, void *data
 
   if (request == NULL)
     return 0;
-  if (code != NGHTTP2_NO_ERROR || !request->got_headers)
-    error = stream_error (code);
+  /* Whoever has his whole answer is not here any more: this is no end of one, even without a reason. */
+  error = stream_error (code);
   end_request (request, error);
   return go_on (self);
 }

@@ -10,6 +10,7 @@ struct _H2Server
   nghttp2_session *session;
   GHashTable *streams;
   gboolean drop;
+  gint32 cut; /* the stream that ends before its answer does; 0 none */
   gint resets;
 };
 
@@ -109,11 +110,13 @@ act (H2Server *self, gint32 id, gboolean complete)
     }
   else if (g_str_has_prefix (path, "/status/"))
     answer (self, id, path + 8, "retry-after", "7");
-  else if (g_str_equal (path, "/open"))
+  else if (g_str_equal (path, "/open") || g_str_equal (path, "/cut"))
     {
       nghttp2_nv field = pair (":status", "200");
 
       nghttp2_submit_headers (self->session, 0, id, NULL, &field, 1, NULL);
+      if (g_str_equal (path, "/cut"))
+        self->cut = id;
     }
   else if (g_str_equal (path, "/never"))
     return;
@@ -214,17 +217,28 @@ h2_server_free (H2Server *self)
   g_free (self);
 }
 
-gboolean
-h2_server_feed (H2Server *self, const guint8 *data, gsize len, GByteArray *out)
+static gboolean
+collect (H2Server *self, GByteArray *out)
 {
   const uint8_t *bytes;
   ssize_t n;
 
-  if (nghttp2_session_mem_recv (self->session, data, len) < 0 || self->drop)
-    return FALSE;
   while ((n = nghttp2_session_mem_send (self->session, &bytes)) > 0)
     g_byte_array_append (out, bytes, (guint) n);
   return n == 0;
+}
+
+gboolean
+h2_server_feed (H2Server *self, const guint8 *data, gsize len, GByteArray *out)
+{
+  if (nghttp2_session_mem_recv (self->session, data, len) < 0 || self->drop || !collect (self, out))
+    return FALSE;
+  if (self->cut == 0)
+    return TRUE;
+  /* Behind the header, which would not go out any more. */
+  nghttp2_submit_rst_stream (self->session, 0, self->cut, NGHTTP2_NO_ERROR);
+  self->cut = 0;
+  return collect (self, out);
 }
 
 guint

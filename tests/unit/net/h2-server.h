@@ -9,6 +9,7 @@
  *   /interim      103, then 200 "hello"    /goaway      200 "hello", GOAWAY that counts it in
  *   /length       a wrong content-length   /early       answers before the request's body came
  *   /fat          20 KiB of header         /drop        the connection ends
+ *   /cut          header 200, then RST_STREAM (NO_ERROR)
  */
 #pragma once
 
