@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two clocks. */
+/* The two clocks and their timers. */
 #include "base/hn-clock.h"
 
 #include <time.h>
+
+#define WHOLE_SECONDS_MS 20000
 
 gint64
 hn_clock_now_us (void)
@@ -17,4 +19,13 @@ gint64
 hn_clock_wall_us (void)
 {
   return g_get_real_time ();
+}
+
+GSource *
+hn_clock_timer_new (gint64 delay_us)
+{
+  guint delay_ms = (guint) CLAMP (delay_us / 1000 + (delay_us % 1000 > 0), 0, G_MAXINT);
+
+  return delay_ms >= WHOLE_SECONDS_MS ? g_timeout_source_new_seconds (delay_ms / 1000)
+                                      : g_timeout_source_new (delay_ms);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two clocks. Protocol code takes time as an argument; only the glue asks these.
+ * The two clocks, and the timers that go by them. Protocol code takes time as an argument; only the
+ * glue asks these. Tests of the glue link a clock of their own in place of this file
+ * (tests/unit/base/virtual-clock.h), so hours pass in milliseconds there.
  */
 #pragma once
 
@@ -10,3 +12,13 @@
 gint64 hn_clock_now_us (void);
 /* Microseconds since 1970 UTC; may step. */
 gint64 hn_clock_wall_us (void);
+/*
+ * hn_clock_timer_new:
+ * @delay_us: from now; negative counts as none
+ *
+ * From 20 s on it goes by whole seconds, so that the machine wakes for it together with everybody
+ * else's timers: up to a quarter of a second early, up to one late.
+ *
+ * Returns: (transfer full): a source to be attached; it comes again and again until it is removed
+ */
+GSource *hn_clock_timer_new (gint64 delay_us);

@@ -119,6 +119,7 @@ struct _HnControlClient
     guint error_serial;
   } told;
   guint error_serial;
+  guint64 logged; /* kinds of errors, a bit each */
 };
 
 /* What an answer needs to find its way back: the client may be gone, or want something else. */

@@ -47,13 +47,7 @@ void
 hn_control_client_set_timer (HnControlClient *self, GSource **source, gint64 delay_us,
                              GSourceFunc func)
 {
-  guint delay_ms = (guint) CLAMP ((delay_us + 999) / 1000, 0, G_MAXINT);
-
-  /* Whole seconds wake the machine together with everybody else's timers. */
-  if (delay_ms >= 20000)
-    attach (self, source, g_timeout_source_new_seconds (delay_ms / 1000), func);
-  else
-    attach (self, source, g_timeout_source_new (delay_ms), func);
+  attach (self, source, hn_clock_timer_new (delay_us), func);
 }
 
 gint64
@@ -121,6 +115,25 @@ hn_control_client_queue_notify (HnControlClient *self)
     attach (self, &self->notify, g_idle_source_new (), on_notify);
 }
 
+/* Each kind once until all is well again: a server that fails now in this way and now in that would
+ * fill the journal. */
+static void
+log_error (HnControlClient *self)
+{
+  guint kind = 0;
+
+  if (self->error == NULL)
+    {
+      self->logged = 0;
+      return;
+    }
+  if (self->error->domain == HN_ERROR)
+    kind = 1 + MIN ((guint) self->error->code, 62);
+  if ((self->logged & G_GUINT64_CONSTANT (1) << kind) == 0)
+    g_info ("%s: %s", self->server->host, self->error->message);
+  self->logged |= G_GUINT64_CONSTANT (1) << kind;
+}
+
 void
 hn_control_client_take_error (HnControlClient *self, GError *error)
 {
@@ -139,8 +152,7 @@ hn_control_client_take_error (HnControlClient *self, GError *error)
   g_clear_error (&self->error);
   self->error = error;
   self->error_serial++;
-  if (error != NULL)
-    g_info ("%s: %s", self->server->host, error->message);
+  log_error (self);
   hn_control_client_queue_notify (self);
 }
 

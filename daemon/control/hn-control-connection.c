@@ -285,7 +285,7 @@ dial_finish (GTask *task, GAsyncResult *result, HnControlStep next)
       return FALSE;
     }
   talk->step = next;
-  talk->timeout_source = g_timeout_source_new_seconds (TALK_TIMEOUT_S);
+  talk->timeout_source = hn_clock_timer_new (TALK_TIMEOUT_S * G_USEC_PER_SEC);
   g_source_set_callback (talk->timeout_source, on_talk_timeout, talk, NULL);
   g_source_attach (talk->timeout_source, g_main_context_get_thread_default ());
   return TRUE;

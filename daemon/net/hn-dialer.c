@@ -411,7 +411,7 @@ arm (Dial *dial, GCancellable *outer)
 {
   GMainContext *context = g_main_context_get_thread_default ();
 
-  dial->timeout_source = g_timeout_source_new (dial->timeout_s * 1000);
+  dial->timeout_source = hn_clock_timer_new ((gint64) dial->timeout_s * G_USEC_PER_SEC);
   g_source_set_callback (dial->timeout_source, on_timeout, dial, NULL);
   g_source_attach (dial->timeout_source, context);
   if (outer != NULL)

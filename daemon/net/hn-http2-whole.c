@@ -4,6 +4,7 @@
 
 #include <glib/gi18n.h>
 
+#include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "base/hn-source.h"
 #include "net/hn-http2-private.h"
@@ -144,7 +145,7 @@ hn_http2_request_async (HnHttp2 *self, const char *method, const char *path,
     }
   if (timeout_s > 0)
     {
-      whole->timeout_source = g_timeout_source_new_seconds (timeout_s);
+      whole->timeout_source = hn_clock_timer_new ((gint64) timeout_s * G_USEC_PER_SEC);
       g_source_set_callback (whole->timeout_source, on_whole_timeout, task, NULL);
       g_source_attach (whole->timeout_source, g_task_get_context (task));
     }

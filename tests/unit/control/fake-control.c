@@ -43,6 +43,9 @@ struct _FakeControl
   HnMachinePublic key;
   gboolean refuse;
   gboolean send_away;
+  FakeControlHealth health;
+  GSocketAddress *address;
+  guint n_connections;
   guint n_handshakes;
   guint n_keys;
   guint n_heads;
@@ -306,7 +309,9 @@ on_read (GObject *source, GAsyncResult *result, gpointer data)
       connection_free (connection);
       return;
     }
-  if (n <= 0 || !take (connection, connection->buffer, (gsize) n))
+  if (n <= 0
+      || (connection->server->health != FAKE_CONTROL_SILENT
+          && !take (connection, connection->buffer, (gsize) n)))
     {
       connection_close (connection);
       connection_free (connection);
@@ -320,8 +325,15 @@ static gboolean
 on_incoming (GSocketService *service, GSocketConnection *stream, GObject *source, gpointer data)
 {
   FakeControl *self = data;
-  Connection *connection = g_new0 (Connection, 1);
+  Connection *connection;
 
+  self->n_connections++;
+  if (self->health == FAKE_CONTROL_CLOSES)
+    {
+      g_io_stream_close (G_IO_STREAM (stream), NULL, NULL);
+      return TRUE;
+    }
+  connection = g_new0 (Connection, 1);
   g_socket_set_option (g_socket_connection_get_socket (stream), IPPROTO_TCP, TCP_NODELAY, 1, NULL);
   connection->server = self;
   connection->stream = g_object_ref (stream);
@@ -336,26 +348,57 @@ on_incoming (GSocketService *service, GSocketConnection *stream, GObject *source
 
 /* ---- for the test ---- */
 
+/* From the second time on at the port of the first. */
+static void
+start_listening (FakeControl *self)
+{
+  GSocketAddress *bound = NULL;
+  g_autoptr (GError) error = NULL;
+
+  self->service = g_socket_service_new ();
+  g_socket_listener_add_address (G_SOCKET_LISTENER (self->service), self->address,
+                                 G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &bound, &error);
+  g_assert_no_error (error);
+  g_object_unref (self->address);
+  self->address = bound;
+  g_signal_connect (self->service, "incoming", G_CALLBACK (on_incoming), self);
+}
+
 FakeControl *
 fake_control_new (void)
 {
   FakeControl *self = g_new0 (FakeControl, 1);
-  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
-  g_autoptr (GSocketAddress) bound = NULL;
-  g_autoptr (GError) error = NULL;
 
   self->connections = g_ptr_array_new ();
   self->requests = g_ptr_array_new ();
   g_queue_init (&self->incoming);
   fake_control_new_key (self);
-  self->service = g_socket_service_new ();
-  g_socket_listener_add_address (G_SOCKET_LISTENER (self->service), address, G_SOCKET_TYPE_STREAM,
-                                 G_SOCKET_PROTOCOL_TCP, NULL, &bound, &error);
-  g_assert_no_error (error);
-  g_signal_connect (self->service, "incoming", G_CALLBACK (on_incoming), self);
-  self->url = g_strdup_printf ("http://127.0.0.1:%u",
-                               g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+  self->address = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
+  start_listening (self);
+  self->url
+      = g_strdup_printf ("http://127.0.0.1:%u",
+                         g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (self->address)));
   return self;
+}
+
+static void
+stop_listening (FakeControl *self)
+{
+  if (self->service == NULL)
+    return;
+  g_socket_service_stop (self->service);
+  g_socket_listener_close (G_SOCKET_LISTENER (self->service));
+  g_clear_object (&self->service);
+}
+
+void
+fake_control_set_health (FakeControl *self, FakeControlHealth health)
+{
+  self->health = health;
+  if (health == FAKE_CONTROL_GONE)
+    stop_listening (self);
+  else if (self->service == NULL)
+    start_listening (self);
 }
 
 void
@@ -368,13 +411,12 @@ fake_control_drop (FakeControl *self)
 void
 fake_control_free (FakeControl *self)
 {
-  g_socket_service_stop (self->service);
-  g_socket_listener_close (G_SOCKET_LISTENER (self->service));
+  stop_listening (self);
   fake_control_drop (self);
   /* What was cancelled frees itself in the loop. */
   while (g_main_context_iteration (NULL, FALSE))
     ;
-  g_object_unref (self->service);
+  g_object_unref (self->address);
   for (guint i = 0; i < self->requests->len; i++)
     {
       FakeRequest *request = self->requests->pdata[i];
@@ -417,6 +459,12 @@ fake_control_send_away (FakeControl *self, gboolean send_away)
 }
 
 guint
+fake_control_get_n_connections (FakeControl *self)
+{
+  return self->n_connections;
+}
+
+guint
 fake_control_get_n_handshakes (FakeControl *self)
 {
   return self->n_handshakes;
@@ -441,23 +489,33 @@ on_tick (gpointer data)
 }
 
 FakeRequest *
+fake_control_take (FakeControl *self, const char *path)
+{
+  for (GList *l = self->incoming.head; l != NULL; l = l->next)
+    {
+      FakeRequest *request = l->data;
+
+      if (strcmp (request->path, path) != 0)
+        continue;
+      g_queue_delete_link (&self->incoming, l);
+      return request;
+    }
+  return NULL;
+}
+
+FakeRequest *
 fake_control_next (FakeControl *self, const char *path)
 {
   gint64 end = g_get_monotonic_time () + WAIT_US;
   guint tick = g_timeout_add (100, on_tick, NULL);
-  FakeRequest *found = NULL;
+  FakeRequest *found;
 
-  while (found == NULL)
+  while ((found = fake_control_take (self, path)) == NULL)
     {
-      for (GList *l = self->incoming.head; l != NULL && found == NULL; l = l->next)
-        if (strcmp (((FakeRequest *) l->data)->path, path) == 0)
-          found = l->data;
-      if (found == NULL && g_get_monotonic_time () > end)
+      if (g_get_monotonic_time () > end)
         g_error ("no request for %s came", path);
-      if (found == NULL)
-        g_main_context_iteration (NULL, TRUE);
+      g_main_context_iteration (NULL, TRUE);
     }
-  g_queue_remove (&self->incoming, found);
   g_source_remove (tick);
   return found;
 }

@@ -23,12 +23,25 @@ void fake_control_drop (FakeControl *self);
 void fake_control_refuse_version (FakeControl *self, gboolean refuse);
 /* Each connection begins with GOAWAY: it takes no request. */
 void fake_control_send_away (FakeControl *self, gboolean send_away);
+typedef enum
+{
+  FAKE_CONTROL_WELL,
+  FAKE_CONTROL_GONE,   /* nobody listens on the port */
+  FAKE_CONTROL_CLOSES, /* connections are taken and closed */
+  FAKE_CONTROL_SILENT, /* connections are taken, and nothing ever comes */
+} FakeControlHealth;
+
+/* What becomes of new connections; those that are there stay, see fake_control_drop(). */
+void fake_control_set_health (FakeControl *self, FakeControlHealth health);
+guint fake_control_get_n_connections (FakeControl *self); /* all that were ever taken */
 guint fake_control_get_n_handshakes (FakeControl *self);
 guint fake_control_get_n_keys (FakeControl *self);  /* how often /key was asked for */
 guint fake_control_get_n_heads (FakeControl *self); /* HEAD on the outer listener */
 
 /* Waits until a request for @path is there; fails the test after two seconds. Borrowed. */
 FakeRequest *fake_control_next (FakeControl *self, const char *path);
+/* The same without waiting; NULL: none. */
+FakeRequest *fake_control_take (FakeControl *self, const char *path);
 /* Runs the loop for @ms and fails the test if a request came. */
 void fake_control_expect_quiet (FakeControl *self, guint ms);
 /* Waits until the client has reset @request or closed its connection; fails after two seconds. */
