@@ -91,6 +91,18 @@ check_uri (GUri *uri, GError **error)
   return TRUE;
 }
 
+/* Whatever the address may not hold as it stands, its host may not hold behind percent signs, or what
+ * is stored could not be read again. */
+static gboolean
+host_is_possible (const char *host)
+{
+  for (const char *p = host; *p != '\0'; p++)
+    if (!g_ascii_isgraph (*p))
+      return FALSE;
+  return strlen (host) <= HOST_NAME_MAX_LENGTH && strpbrk (host, "/?#@%[]\\\"<>") == NULL
+         && (strchr (host, ':') == NULL || g_hostname_is_ip_address (host));
+}
+
 /**
  * hn_preferences_normalize_url:
  * @url: what a person entered
@@ -135,7 +147,7 @@ hn_preferences_normalize_url (const char *url, GError **error)
     return NULL;
 
   host = g_hostname_to_ascii (g_uri_get_host (uri));
-  if (host == NULL || strlen (host) > HOST_NAME_MAX_LENGTH || strpbrk (host, "/?#@ %[]") != NULL)
+  if (host == NULL || !host_is_possible (host))
     {
       refuse_url (error, "has a host name that can not be");
       return NULL;

@@ -52,6 +52,10 @@ test_url (void)
     "https://hs.test/\n",
     "https://hs.test\\x",
     "https://hs%2ftest/",
+    "https://%10hs.test",
+    "https://hs%0d%0a.test",
+    "https://hs%22.test",
+    "https://hs%3a1.test",
     "https://[fd00::1",
     "https://\xff/",
   };
