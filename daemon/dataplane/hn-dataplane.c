@@ -2,6 +2,7 @@
 #include "dataplane/hn-dataplane.h"
 
 #include "base/hn-error.h"
+#include "base/hn-source.h"
 #include "dataplane/hn-dataplane-thread.h"
 
 struct _HnDataplane
@@ -12,10 +13,19 @@ struct _HnDataplane
   gpointer user;
   GMainContext *context;     /* owned; the owner's, where callbacks go */
   HnDataplaneThread *thread; /* owned; NULL once stopped */
-  /* GTask, owned -> GSource of its cancellable or NULL, owned. Tasks stay on this side, so that the
-   * last reference to us is never dropped by the thread; there they are mere numbers. */
+  /* Number -> Open, owned. Tasks stay on this side, so that the last reference to us is never dropped
+   * by the thread; there they are mere numbers, of which none comes twice: an answer may be under way
+   * when its question was given up. */
   GHashTable *questions;
+  gsize last_question;
 };
+
+/* A question that waits for its answer. */
+typedef struct
+{
+  GTask *task;     /* owned */
+  GSource *source; /* owned; of its cancellable, NULL without one */
+} Open;
 
 G_DEFINE_FINAL_TYPE (HnDataplane, hn_dataplane, G_TYPE_OBJECT)
 
@@ -46,31 +56,34 @@ hn_dataplane_class_init (HnDataplaneClass *klass)
 }
 
 static void
-end_source (gpointer source)
+open_free (gpointer data)
 {
-  if (source == NULL)
-    return;
-  g_source_destroy (source);
-  g_source_unref (source);
+  Open *open = data;
+
+  hn_source_clear (&open->source);
+  g_clear_object (&open->task);
+  g_free (open);
 }
 
 static void
 hn_dataplane_init (HnDataplane *self)
 {
   self->context = g_main_context_ref_thread_default ();
-  self->questions = g_hash_table_new_full (NULL, NULL, g_object_unref, end_source);
+  self->questions = g_hash_table_new_full (NULL, NULL, NULL, open_free);
 }
 
-/* The open question of that token, which is no longer open then; NULL when it was ended before. */
+/* The task of that token, which is no longer open then; NULL when it was ended before. */
 static GTask *
 take_question (HnDataplane *self, gpointer token)
 {
-  gpointer task, source;
+  Open *open = g_hash_table_lookup (self->questions, token);
+  GTask *task;
 
-  if (!g_hash_table_steal_extended (self->questions, token, &task, &source))
+  if (open == NULL)
     return NULL;
-  end_source (source);
-  return G_TASK (task);
+  task = g_steal_pointer (&open->task);
+  g_hash_table_remove (self->questions, token);
+  return task;
 }
 
 /* Up: messages from the thread to the owner's context. */
@@ -445,11 +458,12 @@ static gboolean
 on_cancelled (GCancellable *cancellable, gpointer data)
 {
   HnDataplane *self = g_task_get_source_object (data);
-  g_autoptr (GTask) task = take_question (self, data);
+  gpointer token = g_task_get_task_data (data);
+  g_autoptr (GTask) task = take_question (self, token);
 
   if (task != NULL)
     {
-      send_down (self, down_cancel, task, NULL);
+      send_down (self, down_cancel, token, NULL);
       g_task_return_error_if_cancelled (task);
     }
   return G_SOURCE_REMOVE;
@@ -460,8 +474,9 @@ static void
 ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question *question)
 {
   GCancellable *cancellable = g_task_get_cancellable (task);
+  gpointer token = GSIZE_TO_POINTER (++self->last_question);
   Question *copy;
-  GSource *source = NULL;
+  Open *open;
 
   if (self->thread == NULL)
     {
@@ -469,16 +484,19 @@ ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question 
       g_object_unref (task);
       return;
     }
+  open = g_new0 (Open, 1);
+  open->task = task;
+  g_task_set_task_data (task, token, NULL);
   if (cancellable != NULL)
     {
-      source = g_cancellable_source_new (cancellable);
-      g_source_set_callback (source, G_SOURCE_FUNC (on_cancelled), task, NULL);
-      g_source_attach (source, self->context);
+      open->source = g_cancellable_source_new (cancellable);
+      g_source_set_callback (open->source, G_SOURCE_FUNC (on_cancelled), task, NULL);
+      g_source_attach (open->source, self->context);
     }
-  g_hash_table_insert (self->questions, task, source);
+  g_hash_table_insert (self->questions, token, open);
   copy = g_memdup2 (question, sizeof *question);
   copy->dataplane = self;
-  copy->token = task;
+  copy->token = token;
   send_down (self, func, copy, g_free);
 }
 

@@ -181,6 +181,30 @@ test_questions (World *world, gconstpointer data)
   g_assert_error (world->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* The answer to a question that was given up is nobody else's, wherever the next one lies in memory. */
+static void
+test_late_answer (World *world, gconstpointer data)
+{
+  HnNodePublic peer, nobody = { { 1 } };
+
+  add_peers (world, 1, &peer);
+  for (guint i = 0; i < 500; i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+      hn_dataplane_get_stats_async (world->dataplane, &peer, cancellable, on_stats, world);
+      g_cancellable_cancel (cancellable);
+      wait_done (world, world->n_done + 1);
+      /* Now and then one more, so that each of them once gets the memory of the one given up. */
+      for (guint n = i % 7 == 0 ? 2 : 1; n > 0; n--)
+        {
+          hn_dataplane_get_stats_async (world->dataplane, &nobody, NULL, on_stats, world);
+          wait_done (world, world->n_done + 1);
+          g_assert_error (world->error, HN_ERROR, HN_ERROR_NOT_FOUND);
+        }
+    }
+}
+
 static void
 test_stop (World *world, gconstpointer data)
 {
@@ -265,6 +289,7 @@ main (int argc, char **argv)
 #define ADD(path, function)                                                                        \
   g_test_add ("/dataplane/threads/" path, World, NULL, world_init, function, world_clear)
   ADD ("questions", test_questions);
+  ADD ("late-answer", test_late_answer);
   ADD ("stop", test_stop);
   ADD ("port-lost", test_port_lost);
   ADD ("both-at-once", test_both_at_once);
