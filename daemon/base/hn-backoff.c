@@ -20,6 +20,14 @@ hn_backoff_next (HnBackoff *self, double random)
 }
 
 void
+hn_backoff_credit (HnBackoff *self, gint64 well_us, gint64 steady_us)
+{
+  gint64 left_us = steady_us - CLAMP (well_us, 0, steady_us);
+
+  self->failures = (guint) ((double) self->failures * (double) left_us / (double) steady_us);
+}
+
+void
 hn_backoff_reset (HnBackoff *self)
 {
   self->failures = 0;

@@ -22,3 +22,6 @@ typedef struct
 /* Counts one failure; @random is in [0, 1). Returns microseconds to wait. */
 gint64 hn_backoff_next (HnBackoff *self, double random);
 void hn_backoff_reset (HnBackoff *self);
+/* All was well for @well_us: forgets so many of the failures, all of them from @steady_us on. What
+ * works for a while each time is tried again soon, what breaks at once ever more seldom. */
+void hn_backoff_credit (HnBackoff *self, gint64 well_us, gint64 steady_us);

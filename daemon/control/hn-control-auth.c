@@ -136,6 +136,7 @@ retry_after (HnControlClient *self, guint wait_s)
   gint64 delay = wait_s > 0 ? (gint64) wait_s * G_USEC_PER_SEC
                             : hn_control_client_backoff (&self->auth.backoff);
 
+  self->auth.told_to_wait = wait_s > 0;
   hn_control_client_set_timer (self, &self->auth.retry, delay, on_retry);
 }
 
@@ -185,6 +186,7 @@ enrolled (HnControlClient *self)
       hn_control_client_take_error (self, NULL);
       hn_source_clear (&self->map.retry);
       hn_backoff_reset (&self->map.backoff);
+      hn_backoff_reset (&self->map.shorts);
     }
   if (auth->kind != HN_REGISTER_STORED)
     {
@@ -291,8 +293,10 @@ try_again (HnControlClient *self, const GError *error, guint wait_s)
       hn_control_client_queue_pump (self);
       return;
     }
-  if (!hn_control_map_is_up (self))
+  if (!hn_control_map_is_up (self) && wait_s > 0)
     hn_control_client_take_error (self, g_error_copy (error));
+  else if (!hn_control_map_is_up (self))
+    hn_control_client_take_hitch (self, &auth->backoff, error);
   retry_after (self, wait_s);
 }
 

@@ -35,6 +35,7 @@ typedef struct
   GCancellable *cancellable;
   HnBackoff backoff;
   GSource *retry;
+  gboolean told_to_wait; /* by the server: nobody hurries us */
 } HnControlAuth;
 
 typedef struct _HnControlStream HnControlStream;
@@ -44,7 +45,8 @@ typedef struct
   HnControlStream *stream; /* owned, nullable */
   gboolean mapped;         /* a full map came since the start */
   gboolean planned;        /* between two streams by our own choice: counts as reachable */
-  HnBackoff backoff;
+  HnBackoff backoff; /* streams without a full map */
+  HnBackoff shorts;  /* streams that gave it and soon ended */
   GSource *retry;
   GSource *watchdog; /* the only timer of an idle client */
   gint64 last_frame_us;
@@ -103,6 +105,7 @@ struct _HnControlClient
   GCancellable *connect_cancellable;
   HnBackoff connect_backoff;
   GSource *connect_retry;
+  gint64 hurried_us; /* 0: never */
 
   HnControlAuth auth;
   HnControlMap map;
@@ -138,6 +141,10 @@ void hn_control_client_queue_pump (HnControlClient *self);
 void hn_control_client_queue_notify (HnControlClient *self);
 /* (transfer full), nullable. */
 void hn_control_client_take_error (HnControlClient *self, GError *error);
+/* On the way up the first failure in a row is no news, unless it took its time: the next try follows
+ * within 15 ms, and what it meets is told. @error: copied */
+void hn_control_client_take_hitch (HnControlClient *self, const HnBackoff *backoff,
+                                   const GError *error);
 void hn_control_client_set_timer (HnControlClient *self, GSource **source, gint64 delay_us,
                                   GSourceFunc func);
 gint64 hn_control_client_backoff (HnBackoff *backoff);

@@ -11,6 +11,8 @@
 #include "crypto/hn-crypto.h"
 
 #define TEXT_MAX 200
+/* However often a person asks. */
+#define HURRY_MIN_US ((gint64) G_USEC_PER_SEC)
 
 G_DEFINE_FINAL_TYPE (HnControlClient, hn_control_client, G_TYPE_OBJECT)
 
@@ -156,6 +158,14 @@ hn_control_client_take_error (HnControlClient *self, GError *error)
   hn_control_client_queue_notify (self);
 }
 
+void
+hn_control_client_take_hitch (HnControlClient *self, const HnBackoff *backoff, const GError *error)
+{
+  if (self->map.mapped || backoff->failures > 0
+      || g_error_matches (error, HN_ERROR, HN_ERROR_TIMEOUT))
+    hn_control_client_take_error (self, g_error_copy (error));
+}
+
 /* ---- what is to be done next ---- */
 
 static gboolean
@@ -262,6 +272,16 @@ hn_control_client_start (HnControlClient *self)
   hn_control_client_queue_notify (self);
 }
 
+static void
+reset_backoffs (HnControlClient *self)
+{
+  hn_backoff_reset (&self->connect_backoff);
+  hn_backoff_reset (&self->map.backoff);
+  hn_backoff_reset (&self->map.shorts);
+  hn_backoff_reset (&self->update.backoff);
+  hn_backoff_reset (&self->auth.backoff);
+}
+
 void
 hn_control_client_stop (HnControlClient *self)
 {
@@ -281,9 +301,7 @@ hn_control_client_stop (HnControlClient *self)
   hn_source_clear (&self->update.retry);
   hn_control_update_forget (self);
   memset (&self->server_key, 0, sizeof self->server_key);
-  hn_backoff_reset (&self->connect_backoff);
-  hn_backoff_reset (&self->map.backoff);
-  hn_backoff_reset (&self->update.backoff);
+  reset_backoffs (self);
   g_clear_pointer (&self->netmap, hn_netmap_unref);
   g_clear_pointer (&self->map.last_ping_url, g_free);
   hn_control_client_take_error (self, NULL);
@@ -354,10 +372,7 @@ hn_control_client_network_changed (HnControlClient *self, gboolean available, gb
   hn_source_clear (&self->map.retry);
   hn_source_clear (&self->update.retry);
   hn_source_clear (&self->auth.retry);
-  hn_backoff_reset (&self->connect_backoff);
-  hn_backoff_reset (&self->map.backoff);
-  hn_backoff_reset (&self->update.backoff);
-  hn_backoff_reset (&self->auth.backoff);
+  reset_backoffs (self);
   if (!available)
     {
       g_autoptr (GError) error
@@ -368,6 +383,23 @@ hn_control_client_network_changed (HnControlClient *self, gboolean available, gb
   hn_control_client_queue_pump (self);
   hn_control_client_queue_notify (self);
   g_object_unref (self);
+}
+
+void
+hn_control_client_hurry (HnControlClient *self)
+{
+  gint64 now = hn_clock_now_us ();
+
+  if (!self->started || !self->network || hn_control_client_is_reachable (self)
+      || (self->hurried_us != 0 && now - self->hurried_us < HURRY_MIN_US))
+    return;
+  self->hurried_us = now;
+  hn_source_clear (&self->connect_retry);
+  hn_source_clear (&self->map.retry);
+  if (self->auth.kind == HN_REGISTER_STORED && !self->auth.told_to_wait)
+    hn_source_clear (&self->auth.retry);
+  reset_backoffs (self);
+  hn_control_client_queue_pump (self);
 }
 
 HnNetmap *
@@ -418,6 +450,7 @@ hn_control_client_init (HnControlClient *self)
   self->network = TRUE;
   self->connect_backoff = (HnBackoff) HN_CONTROL_BACKOFF;
   self->map.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
+  self->map.shorts = (HnBackoff) HN_CONTROL_BACKOFF;
   self->update.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
   self->auth.backoff = (HnBackoff) HN_CONTROL_BACKOFF;
 }

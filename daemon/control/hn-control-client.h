@@ -101,6 +101,9 @@ void hn_control_client_set_hostinfo (HnControlClient *self, const HnHostinfo *ho
 /* FALSE: all is paused and still (no timers). TRUE after FALSE, or @major: connections are dropped
  * and made anew, back-offs reset. */
 void hn_control_client_network_changed (HnControlClient *self, gboolean available, gboolean major);
+/* A person wants it now: a wait that runs ends, and back-offs begin anew. At most once a second, and
+ * not before a moment that the server itself named. Nothing happens while all is well. */
+void hn_control_client_hurry (HnControlClient *self);
 /* Something hints that the server may have forgotten us (a relay refused our key): a plain register
  * with the stored key, rate limited to one a minute. */
 void hn_control_client_check_registration (HnControlClient *self);

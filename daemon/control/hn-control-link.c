@@ -38,18 +38,25 @@ wait_to_connect (HnControlClient *self)
                                on_connect_retry);
 }
 
+/* There is no connection, and what there is to send waits for the next. */
 static void
-connect_failed (HnControlClient *self, const GError *error)
+give_up (HnControlClient *self, const GError *error)
 {
   stop_connecting (self);
   self->map.planned = FALSE;
-  hn_control_client_take_error (self, g_error_copy (error));
   /* A changed key stays so until a person acts. */
   if (g_error_matches (error, HN_ERROR, HN_ERROR_SERVER_KEY))
     self->connect_backoff.failures = MAX (self->connect_backoff.failures, 100);
   wait_to_connect (self);
   hn_control_client_queue_notify (self);
   hn_control_auth_unreachable (self, error);
+}
+
+static void
+connect_failed (HnControlClient *self, const GError *error)
+{
+  hn_control_client_take_error (self, g_error_copy (error));
+  give_up (self, error);
 }
 
 static void
@@ -75,7 +82,10 @@ on_closed (HnHttp2 *http2, const GError *error, HnControlClient *self)
   else if (self->auth.in_flight || self->map.stream != NULL)
     wait_to_connect (self);
   else
-    connect_failed (self, error);
+    {
+      hn_control_client_take_hitch (self, &self->connect_backoff, error);
+      give_up (self, error);
+    }
 }
 
 static void

@@ -26,7 +26,7 @@
  */
 #define CHECK_US (15 * 60 * (gint64) G_USEC_PER_SEC)
 #define RESTART_US (60 * 60 * (gint64) G_USEC_PER_SEC)
-/* A stream that held for so long was a good one. */
+/* A stream that held for so long after its map was a good one. */
 #define STEADY_US (10 * (gint64) G_USEC_PER_SEC)
 #define CHECK_MIN_US (60 * (gint64) G_USEC_PER_SEC)
 #define DOUBT_US (1500 * 1000)
@@ -121,21 +121,30 @@ on_retry (gpointer data)
 static void
 failed (HnControlClient *self, const GError *error)
 {
+  HnControlMap *map = &self->map;
+  HnBackoff *backoff = &map->backoff;
+
   if (self->map.doubt != NULL)
     {
       hn_control_client_end_login (self, g_steal_pointer (&self->map.doubt));
       return;
     }
-  /* A server that sends one map and hangs up must not be asked for the next at once, for ever. */
-  if (hn_control_map_is_first_done (self)
-      && hn_clock_now_us () - self->map.stream->first_us >= STEADY_US)
-    hn_backoff_reset (&self->map.backoff);
+  /* A full map proves that the server is well, so what was before it does not count. One that sends
+   * it and hangs up must not be asked for the next at once, for ever: what its streams are worth is
+   * how long they hold. */
+  if (hn_control_map_is_first_done (self))
+    {
+      backoff = &map->shorts;
+      hn_backoff_credit (backoff, hn_clock_now_us () - map->stream->first_us, STEADY_US);
+    }
   drop_stream (self);
-  self->map.planned = FALSE;
-  hn_source_clear (&self->map.watchdog);
-  hn_control_client_take_error (self, g_error_copy (error));
-  hn_control_client_set_timer (self, &self->map.retry,
-                               hn_control_client_backoff (&self->map.backoff), on_retry);
+  map->planned = FALSE;
+  hn_source_clear (&map->watchdog);
+  if (g_error_matches (error, HN_ERROR, HN_ERROR_PROTOCOL))
+    hn_control_client_take_error (self, g_error_copy (error));
+  else
+    hn_control_client_take_hitch (self, backoff, error);
+  hn_control_client_set_timer (self, &map->retry, hn_control_client_backoff (backoff), on_retry);
   hn_control_client_queue_notify (self);
 }
 
@@ -289,6 +298,7 @@ merge (HnControlStream *stream, HnMapUpdate *update)
     {
       stream->first_done = TRUE;
       stream->first_us = hn_clock_now_us ();
+      hn_backoff_reset (&self->map.backoff);
       change->full = TRUE;
       change->parts = HN_NETMAP_ALL;
       g_clear_pointer (&self->netmap, hn_netmap_unref);

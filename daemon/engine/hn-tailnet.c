@@ -546,6 +546,7 @@ hn_tailnet_connect (HnTailnet *self, gboolean network_manager, GError **error)
   if (!hn_tailnet_ensure_control (self, error))
     return FALSE;
   mark_down (self, FALSE);
+  hn_control_client_hurry (self->control);
   if (self->wanted && self->network_manager == network_manager)
     return TRUE;
   self->wanted = TRUE;

@@ -21,10 +21,32 @@ test_growth (void)
   g_assert_cmpint (hn_backoff_next (&b, 0.5), ==, 10 * 1000);
 }
 
+static void
+test_credit (void)
+{
+  HnBackoff backoff = HN_BACKOFF_INIT (10000, 30000000);
+
+  backoff.failures = 20;
+  hn_backoff_credit (&backoff, 0, 10);
+  g_assert_cmpuint (backoff.failures, ==, 20);
+  hn_backoff_credit (&backoff, -5, 10);
+  g_assert_cmpuint (backoff.failures, ==, 20);
+  hn_backoff_credit (&backoff, 5, 10);
+  g_assert_cmpuint (backoff.failures, ==, 10);
+  hn_backoff_credit (&backoff, 1, 10);
+  g_assert_cmpuint (backoff.failures, ==, 9);
+  hn_backoff_credit (&backoff, 10, 10);
+  g_assert_cmpuint (backoff.failures, ==, 0);
+  backoff.failures = G_MAXUINT;
+  hn_backoff_credit (&backoff, G_MAXINT64, 10);
+  g_assert_cmpuint (backoff.failures, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/backoff/growth", test_growth);
+  g_test_add_func ("/backoff/credit", test_credit);
   return g_test_run ();
 }

@@ -370,6 +370,133 @@ test_back_off (Fixture *f, gconstpointer data)
   assert_wait (virtual_clock_next (), 1);
 }
 
+/* Opens a stream, holds it for @us after its map, ends it. Returns the wait for the next. */
+static gint64
+flap (Fixture *f, FakeRequest **map, gint64 us)
+{
+  FakeRequest *old = *map;
+  gint64 waited = 0;
+
+  give_map (f, old);
+  virtual_clock_advance (us);
+  fake_request_end (old);
+  virtual_clock_settle ();
+  assert_error (f, HN_ERROR_CONNECTION_LOST);
+  while ((*map = fake_control_take (f->server, MAP)) == NULL)
+    waited += virtual_clock_next ();
+  return waited;
+}
+
+/* What works for a while each time is worth coming back to soon. */
+static void
+test_flapping (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = ask_for_map (f);
+
+  for (guint i = 0; i < 40; i++)
+    g_assert_cmpint (flap (f, &map, SECOND), <=, 1500 * MS + 1);
+  for (guint i = 0; i < 10; i++)
+    flap (f, &map, 5 * SECOND);
+  g_assert_cmpint (flap (f, &map, 5 * SECOND), <=, 15 * MS + 1);
+}
+
+/* What breaks at once is left alone ever longer, until it holds. */
+static void
+test_hang_up (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = ask_for_map (f);
+
+  for (guint i = 1; i < 60; i++)
+    assert_wait (flap (f, &map, 0), i);
+  assert_wait (flap (f, &map, 10 * SECOND), 1);
+}
+
+/* However long it went wrong: a full map begins a new count. */
+static void
+test_well_again (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = ask_for_map (f);
+
+  for (guint i = 1; i < 60; i++)
+    {
+      gint64 waited = 0;
+
+      fake_request_reply (map, 503, "busy");
+      virtual_clock_settle ();
+      while ((map = fake_control_take (f->server, MAP)) == NULL)
+        waited += virtual_clock_next ();
+      assert_wait (waited, i);
+    }
+  assert_wait (flap (f, &map, 0), 1);
+}
+
+/* Whoever asks does not wait for what went wrong before, and can not drive us either. */
+static void
+test_hurry (Fixture *f, gconstpointer data)
+{
+  guint n;
+
+  fake_control_set_health (f->server, FAKE_CONTROL_CLOSES);
+  hn_control_client_start (f->client);
+  virtual_clock_advance (10 * MINUTE);
+  n = fake_control_get_n_connections (f->server);
+  hn_control_client_hurry (f->client);
+  virtual_clock_settle ();
+  g_assert_cmpuint (fake_control_get_n_connections (f->server), ==, n + 1);
+  for (guint i = 0; i < 100; i++)
+    hn_control_client_hurry (f->client);
+  virtual_clock_settle ();
+  g_assert_cmpuint (fake_control_get_n_connections (f->server), ==, n + 1);
+  assert_wait (virtual_clock_next (), 1);
+
+  fake_control_set_health (f->server, FAKE_CONTROL_WELL);
+  virtual_clock_advance (SECOND);
+  fake_control_next (f->server, MAP);
+  fake_request_reply (fake_control_next (f->server, REGISTER), 429, "slow down");
+  virtual_clock_settle ();
+  hn_control_client_hurry (f->client);
+  expect_quiet (f);
+}
+
+/* One failed try on the way up is not worth a word, the second is. */
+static void
+test_hitch (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map;
+
+  hn_control_client_start (f->client);
+  map = fake_control_next (f->server, MAP);
+  fake_request_reply (fake_control_next (f->server, REGISTER), 500, "oops");
+  virtual_clock_settle ();
+  g_assert_no_error (hn_control_client_get_error (f->client));
+  g_assert_cmpint (virtual_clock_next (), <=, 15 * MS + 1);
+  fake_request_reply (fake_control_next (f->server, REGISTER), 500, "oops");
+  virtual_clock_settle ();
+  assert_error (f, HN_ERROR_SERVER_REFUSED);
+  virtual_clock_advance (SECOND);
+  fake_request_reply (fake_control_next (f->server, REGISTER), 200, OK);
+  give_map (f, map);
+}
+
+/* The same when the whole connection breaks, as with a server that is just starting. */
+static void
+test_hitch_closed (Fixture *f, gconstpointer data)
+{
+  hn_control_client_start (f->client);
+  fake_control_next (f->server, MAP);
+  fake_control_next (f->server, REGISTER);
+  fake_control_drop (f->server);
+  virtual_clock_settle ();
+  g_assert_no_error (hn_control_client_get_error (f->client));
+  virtual_clock_advance (100 * MS);
+  g_assert_no_error (hn_control_client_get_error (f->client));
+  fake_control_next (f->server, MAP);
+  fake_control_next (f->server, REGISTER);
+  fake_control_drop (f->server);
+  virtual_clock_settle ();
+  assert_error (f, HN_ERROR_CONNECTION_LOST);
+}
+
 /* Without a network there is nothing to wait for. */
 static void
 test_no_network (Fixture *f, gconstpointer data)
@@ -526,6 +653,12 @@ main (int argc, char **argv)
   ADD ("retry-after", NULL, test_retry_after);
   ADD ("check-soon", NULL, test_check_soon);
   ADD ("back-off", NULL, test_back_off);
+  ADD ("flapping", NULL, test_flapping);
+  ADD ("hang-up", NULL, test_hang_up);
+  ADD ("well-again", NULL, test_well_again);
+  ADD ("hurry", NULL, test_hurry);
+  ADD ("hitch", NULL, test_hitch);
+  ADD ("hitch-closed", NULL, test_hitch_closed);
   ADD ("no-network", NULL, test_no_network);
   ADD ("wall", NULL, test_wall);
   ADD ("journal", NULL, test_journal);
