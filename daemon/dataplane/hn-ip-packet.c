@@ -9,16 +9,11 @@
  * been looked at already. */
 #define FRAGMENT_MIN_OFFSET 80
 
-/* IPv6 next headers that are extensions, not protocols. */
-#define NEXT_HOP_BY_HOP 0
-#define NEXT_ROUTING 43
 #define NEXT_FRAGMENT 44
-#define NEXT_AUTHENTICATION 51
-#define NEXT_NONE 59
-#define NEXT_DESTINATION 60
-#define NEXT_MOBILITY 135
-#define NEXT_HIP 139
-#define NEXT_SHIM6 140
+/* Upstream's marks for what it does not know and for later fragments; neither is a protocol. */
+#define PROTOCOL_UNKNOWN 0
+#define PROTOCOL_FRAGMENT 0xff
+#define TSMP_MIN 7
 
 static guint16
 be16 (const guint8 *data)
@@ -73,26 +68,6 @@ parse_ipv4 (HnIpPacket *self, gsize len, gboolean quoted)
 }
 
 static gboolean
-is_extension_header (guint8 next)
-{
-  switch (next)
-    {
-    case NEXT_HOP_BY_HOP:
-    case NEXT_ROUTING:
-    case NEXT_FRAGMENT:
-    case NEXT_AUTHENTICATION:
-    case NEXT_NONE:
-    case NEXT_DESTINATION:
-    case NEXT_MOBILITY:
-    case NEXT_HIP:
-    case NEXT_SHIM6:
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
-static gboolean
 parse_ipv6 (HnIpPacket *self, gsize len, gboolean quoted)
 {
   const guint8 *data = self->data;
@@ -125,7 +100,7 @@ parse_ipv6 (HnIpPacket *self, gsize len, gboolean quoted)
       if (!note_fragment (self, fragment & 0xfff8, (fragment & 1) != 0))
         return FALSE;
     }
-  return !is_extension_header (self->protocol);
+  return TRUE;
 }
 
 static HnIcmpKind
@@ -187,15 +162,18 @@ parse_transport (HnIpPacket *self, gboolean quoted)
       break;
     case HN_IP_PROTOCOL_ICMP:
     case HN_IP_PROTOCOL_ICMP6:
-      if ((self->protocol == HN_IP_PROTOCOL_ICMP) != (self->family == 4) || left < 8)
+      if ((self->protocol == HN_IP_PROTOCOL_ICMP) != (self->family == 4))
+        return TRUE; /* of the other family it is a protocol like any */
+      if (left < 8)
         return FALSE;
       self->icmp_kind = icmp_kind (self->family, data[0], data[1]);
       if (self->icmp_kind == HN_ICMP_ECHO_REQUEST || self->icmp_kind == HN_ICMP_ECHO_REPLY)
         self->source_port = self->destination_port = be16 (data + 4);
       return TRUE;
     case HN_IP_PROTOCOL_TSMP:
-      return self->fragment == HN_FRAGMENT_NONE;
-    case 0xff: /* reserved, and upstream's mark for a fragment */
+      return self->fragment == HN_FRAGMENT_NONE && left >= TSMP_MIN;
+    case PROTOCOL_UNKNOWN:
+    case PROTOCOL_FRAGMENT:
       return FALSE;
     default:
       return TRUE;

@@ -52,9 +52,10 @@ typedef struct
   guint8 tcp_flags;
 } HnIpPacket;
 
-/* FALSE for anything malformed or not understood: cut short, an IPv6 extension header other than a
- * fragment header right after the fixed one, a first fragment without its whole transport header,
- * a later one that could overlap such a header (tailscale: net/packet/packet.go). */
+/* FALSE for anything malformed or not understood: cut short, hop-by-hop options, a first fragment
+ * without its whole transport header, a later one that could overlap such a header. Of IPv6
+ * extension headers only a fragment header right after the fixed one is followed; any other stands
+ * as the protocol, whatever comes behind it (tailscale: net/packet/packet.go). */
 gboolean hn_ip_packet_parse (HnIpPacket *self, const guint8 *data, gsize len);
 /* The packet quoted in an ICMP error: only its beginning is there, 8 bytes past the IP header. */
 gboolean hn_ip_packet_parse_quoted (HnIpPacket *self, const guint8 *data, gsize len);

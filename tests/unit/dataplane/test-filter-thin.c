@@ -225,76 +225,6 @@ test_icmp_errors (void)
   g_assert_false (error_passes (&ours6, 48, 137));
 }
 
-static void
-test_malformed (void)
-{
-  Craft good4 = { PEER4, US4, TCP, 1, 2, HN_TCP_ACK };
-  Craft good6 = { PEER6, US6, TCP, 1, 2, HN_TCP_ACK };
-  Craft pieces[] = {
-    /* The first one without its whole TCP header, the second over it. */
-    { PEER4, US4, UDP, .fragment_offset = 8, .fragment_id = 1, .payload = zeros, .payload_len = 8 },
-    { PEER4, US4, UDP, .fragment_offset = 72, .fragment_id = 1, .payload = zeros,
-      .payload_len = 8 },
-    { PEER6, US6, UDP, .fragment_offset = 72, .fragment_id = 1, .payload = zeros,
-      .payload_len = 8 },
-    { PEER4, US4, HN_IP_PROTOCOL_TSMP, .more_fragments = TRUE, .payload = zeros,
-      .payload_len = 64 },
-    { PEER4, US4, 0xff, .payload = zeros, .payload_len = 64 },
-  };
-  static const guint8 extensions[] = { 0, 43, 51, 59, 60, 135, 139, 140 };
-  guint8 bytes[CRAFT_MAX];
-  HnIpPacket packet;
-  gsize len = craft_packet (&good4, bytes);
-
-  g_assert_true (hn_ip_packet_parse (&packet, bytes, len));
-  g_assert_cmpuint (packet.len, ==, 40);
-  /* What a link layer padded behind it does not belong to it. */
-  g_assert_true (hn_ip_packet_parse (&packet, bytes, len + 6));
-  g_assert_cmpuint (packet.len, ==, 40);
-  for (gsize cut = 0; cut < len; cut++)
-    g_assert_false (hn_ip_packet_parse (&packet, bytes, cut));
-  bytes[0] = 0x44; /* a header of 16 bytes */
-  g_assert_false (hn_ip_packet_parse (&packet, bytes, len));
-  bytes[0] = 0x4f; /* a header longer than the packet */
-  g_assert_false (hn_ip_packet_parse (&packet, bytes, len));
-  bytes[0] = 0x55;
-  g_assert_false (hn_ip_packet_parse (&packet, bytes, len));
-
-  len = craft_packet (&good6, bytes);
-  g_assert_true (hn_ip_packet_parse (&packet, bytes, len));
-  for (gsize cut = 0; cut < len; cut++)
-    g_assert_false (hn_ip_packet_parse (&packet, bytes, cut));
-  for (guint i = 0; i < G_N_ELEMENTS (extensions); i++)
-    {
-      bytes[6] = extensions[i];
-      g_assert_false (hn_ip_packet_parse (&packet, bytes, len));
-    }
-  for (guint i = 0; i < G_N_ELEMENTS (pieces); i++)
-    {
-      len = craft_packet (&pieces[i], bytes);
-      g_assert_false (hn_ip_packet_parse (&packet, bytes, len));
-    }
-}
-
-/* IPv4 options move the ports, and are followed. */
-static void
-test_options (void)
-{
-  Craft craft = { PEER4, US4, UDP, 53, 4000 };
-  guint8 plain[CRAFT_MAX], bytes[CRAFT_MAX] = { 0 };
-  gsize len = craft_packet (&craft, plain);
-  HnIpPacket packet;
-
-  memcpy (bytes, plain, 20);
-  memcpy (bytes + 28, plain + 20, len - 20);
-  bytes[0] = 0x47;
-  bytes[3] = (guint8) (len + 8);
-  g_assert_true (hn_ip_packet_parse (&packet, bytes, len + 8));
-  g_assert_cmpuint (packet.header_len, ==, 28);
-  g_assert_cmpuint (packet.source_port, ==, 53);
-  g_assert_cmpuint (packet.destination_port, ==, 4000);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -307,7 +237,5 @@ main (int argc, char **argv)
       g_test_add_data_func (path, &stories[i], test_story);
     }
   g_test_add_func ("/dataplane/filter/icmp-errors", test_icmp_errors);
-  g_test_add_func ("/dataplane/packet/malformed", test_malformed);
-  g_test_add_func ("/dataplane/packet/options", test_options);
   return g_test_run ();
 }
