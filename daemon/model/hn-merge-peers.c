@@ -285,6 +285,34 @@ patch_peer (HnMerge *merge, const HnPeerPatch *patch)
   put_fields (merge, &fields);
 }
 
+/* What our own node came to have, no peer can keep; what came in this response was not let in. */
+static void
+evict_doubles (HnMerge *merge)
+{
+  const HnNodeFields *own = hn_node_get (merge->map->self_node);
+  HnPeerTable *peers = &merge->map->peers;
+  HnNode *other = hn_peer_table_get_by_key (peers, &own->key);
+  char text[HN_IP_TEXT_MAX];
+
+  if (other != NULL)
+    {
+      hn_merge_refuse (merge, HN_REFUSED_KEY, "the peer %s has this machine's own key",
+                       describe (hn_node_get (other)));
+      remove_peer (merge, hn_node_get (other)->id);
+    }
+  for (gsize i = 0; i < own->n_addresses; i++)
+    {
+      const HnIp *ip = &own->addresses[i].ip;
+
+      other = hn_peer_table_get_by_address (peers, ip);
+      if (other == NULL)
+        continue;
+      hn_merge_refuse (merge, HN_REFUSED_ADDRESS, "the peer %s has this machine's own address %s",
+                       describe (hn_node_get (other)), hn_ip_format (ip, text));
+      remove_peer (merge, hn_node_get (other)->id);
+    }
+}
+
 void
 hn_merge_peers (HnMerge *merge, const HnMapUpdate *update)
 {
@@ -308,6 +336,8 @@ hn_merge_peers (HnMerge *merge, const HnMapUpdate *update)
   set_online (merge, online);
   HN_FOREACH_IN (update->patches, HnPeerPatch, patch)
   patch_peer (merge, patch);
+  if (merge->change->parts & HN_NETMAP_SELF)
+    evict_doubles (merge);
 
   g_hash_table_iter_init (&iter, merge->touched);
   while (g_hash_table_iter_next (&iter, &id, &old))

@@ -563,6 +563,27 @@ test_tka_and_ssh (void)
   check (map, "{\"SSHPolicy\":{\"rules\":null}}", HN_NETMAP_SSH, 0, 0);
 }
 
+/* Our own node comes to have what a peer has: the peer goes, as one that comes later would not be let
+ * in. */
+static void
+test_self_takes (void)
+{
+  g_autoptr (HnNetmap) map = new_map (FIRST);
+
+  check (map,
+         "{\"Node\":{\"ID\":9,\"StableID\":\"s9\",\"Name\":\"n9\",\"Key\":\"" KEY (
+             "9") "\",\"Addresses\":[\"100.64.0.1/32\"]}}",
+         HN_NETMAP_SELF | HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 0, 1);
+  g_assert_null (hn_netmap_get_peer (map, 1));
+  g_assert_nonnull (strstr (health_text (map, "map-duplicate-address"), "own address 100.64.0.1"));
+  check (map,
+         "{\"Node\":{\"ID\":9,\"StableID\":\"s9\",\"Name\":\"n9\",\"Key\":\"" KEY (
+             "2") "\",\"Addresses\":[\"100.64.0.9/32\"]}}",
+         HN_NETMAP_SELF | HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 0, 1);
+  g_assert_null (hn_netmap_get_peer (map, 2));
+  g_assert_nonnull (strstr (health_text (map, "map-duplicate-key"), "own key"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -571,6 +592,7 @@ main (int argc, char **argv)
   g_test_add_func ("/map-merge/delta-first", test_delta_first);
   g_test_add_func ("/map-merge/equal", test_equal_is_no_change);
   g_test_add_func ("/map-merge/self", test_self);
+  g_test_add_func ("/map-merge/self-takes", test_self_takes);
   g_test_add_func ("/map-merge/peers-replace", test_peers_replace);
   g_test_add_func ("/map-merge/peers-empty", test_peers_empty);
   g_test_add_func ("/map-merge/peers-removed", test_peers_removed);
