@@ -4,9 +4,14 @@
 #include <string.h>
 
 #define TTL 64
+#define TSMP_REJECT '!'
 #define TSMP_PING 'p'
 #define TSMP_PONG 'o'
-#define TSMP_DATA_SIZE 8
+#define TSMP_DISCO 'a'
+#define TSMP_REJECT_SIZE 7
+#define TSMP_PING_SIZE (1 + HN_IP_ECHO_COOKIE_SIZE)
+#define TSMP_PONG_SIZE (TSMP_PING_SIZE + 2)
+#define TSMP_MAYBE_BROKEN 0x1
 
 guint32
 hn_ip_sum (const guint8 *data, gsize len, guint32 sum)
@@ -111,22 +116,102 @@ hn_ip_make_echo_request (const HnIp *source, const HnIp *destination, guint16 id
   return (gsize) (icmp - out) + len;
 }
 
+static HnEndpoint
+endpoint (guint8 family, const guint8 *address, const guint8 *port)
+{
+  const HnEndpoint out
+      = { hn_ip_from_bytes (address, family == 4 ? 4 : 16), (guint16) (port[0] << 8 | port[1]) };
+
+  return out;
+}
+
+gboolean
+hn_tsmp_parse (HnTsmp *self, const HnIpPacket *packet)
+{
+  const guint8 *data = packet->data + packet->header_len;
+  const gsize len = packet->len - packet->header_len;
+
+  memset (self, 0, sizeof *self);
+  if (packet->protocol != HN_IP_PROTOCOL_TSMP || packet->fragment != HN_FRAGMENT_NONE || len == 0)
+    return FALSE;
+  switch (data[0])
+    {
+    case TSMP_REJECT:
+      if (len < TSMP_REJECT_SIZE)
+        return FALSE;
+      self->kind = HN_TSMP_REJECT;
+      self->protocol = data[1];
+      self->reason = data[2];
+      /* The refused packet went the other way. */
+      self->source = endpoint (packet->family, packet->destination, data + 3);
+      self->destination = endpoint (packet->family, packet->source, data + 5);
+      self->maybe_broken = len > TSMP_REJECT_SIZE && (data[7] & TSMP_MAYBE_BROKEN);
+      return TRUE;
+    case TSMP_PING:
+    case TSMP_PONG:
+      if (len < TSMP_PING_SIZE)
+        return FALSE;
+      self->kind = data[0] == TSMP_PING ? HN_TSMP_PING : HN_TSMP_PONG;
+      memcpy (self->cookie, data + 1, sizeof self->cookie);
+      if (self->kind == HN_TSMP_PONG && len >= TSMP_PONG_SIZE)
+        self->peer_api_port = (guint16) (data[9] << 8 | data[10]);
+      return TRUE;
+    case TSMP_DISCO:
+      if (len < 1 + sizeof self->disco.bytes)
+        return FALSE;
+      self->kind = HN_TSMP_DISCO;
+      memcpy (self->disco.bytes, data + 1, sizeof self->disco.bytes);
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 gsize
 hn_ip_reply_tsmp (const HnIpPacket *packet, guint8 *out)
 {
-  const guint8 *tsmp = packet->data + packet->header_len;
-  gsize len = 1 + TSMP_DATA_SIZE + 2;
   guint8 *payload;
+  HnTsmp tsmp;
 
-  if (packet->protocol != HN_IP_PROTOCOL_TSMP
-      || packet->len - packet->header_len < 1 + TSMP_DATA_SIZE || tsmp[0] != TSMP_PING)
+  if (!hn_tsmp_parse (&tsmp, packet) || tsmp.kind != HN_TSMP_PING)
     return 0;
   payload = put_header (out, packet->family, HN_IP_PROTOCOL_TSMP, packet->destination,
-                        packet->source, len);
+                        packet->source, TSMP_PONG_SIZE);
   payload[0] = TSMP_PONG;
-  memcpy (payload + 1, tsmp + 1, TSMP_DATA_SIZE);
-  put16 (payload + 1 + TSMP_DATA_SIZE, 0); /* no PeerAPI here */
-  return (gsize) (payload - out) + len;
+  memcpy (payload + 1, tsmp.cookie, sizeof tsmp.cookie);
+  put16 (payload + TSMP_PING_SIZE, 0); /* no PeerAPI here */
+  return (gsize) (payload - out) + TSMP_PONG_SIZE;
+}
+
+gsize
+hn_ip_reply_tsmp_reject (const HnIpPacket *packet, HnTsmpReason reason, guint8 *out)
+{
+  guint8 *payload;
+
+  if (packet->family != 4 || packet->protocol != HN_IP_PROTOCOL_TCP
+      || packet->fragment == HN_FRAGMENT_LATER || !(packet->tcp_flags & HN_TCP_SYN)
+      || hn_ip_packet_is_local_scope (packet))
+    return 0;
+  payload = put_header (out, packet->family, HN_IP_PROTOCOL_TSMP, packet->destination,
+                        packet->source, TSMP_REJECT_SIZE);
+  payload[0] = TSMP_REJECT;
+  payload[1] = packet->protocol;
+  payload[2] = (guint8) reason;
+  put16 (payload + 3, packet->source_port);
+  put16 (payload + 5, packet->destination_port);
+  return (gsize) (payload - out) + TSMP_REJECT_SIZE;
+}
+
+gsize
+hn_ip_make_tsmp_ping (const HnIp *source, const HnIp *destination,
+                      const guint8 cookie[HN_IP_ECHO_COOKIE_SIZE], guint8 *out)
+{
+  guint8 *payload = put_header (out, source->family, HN_IP_PROTOCOL_TSMP, source->bytes,
+                                destination->bytes, TSMP_PING_SIZE);
+
+  payload[0] = TSMP_PING;
+  memcpy (payload + 1, cookie, HN_IP_ECHO_COOKIE_SIZE);
+  return (gsize) (payload - out) + TSMP_PING_SIZE;
 }
 
 gboolean
