@@ -14,8 +14,8 @@ A router's NAT is of one of these kinds:
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-                                "interop"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "interop"))
 
 from lab import Host, Lab, run  # noqa: E402
 

@@ -33,6 +33,11 @@ class Watch:
                 return moment
         return None
 
+    def last_change(self, after=0.0):
+        """The moment when the path of now was first in use, or None if that was before."""
+        moment = self.seen[-1][0] if self.seen else 0.0
+        return moment if moment >= after else None
+
     def kinds(self, after=0.0):
         """The kinds in the order in which they were used, each change once."""
         kinds = []
@@ -92,6 +97,10 @@ class HeadnetWatch(Watch):
     def first(self, kind, after=0.0):
         self._reread()
         return super().first(kind, after)
+
+    def last_change(self, after=0.0):
+        self._reread()
+        return super().last_change(after)
 
     def kinds(self, after=0.0):
         self._reread()

@@ -12,22 +12,14 @@ strictly: for a loaded machine and a build with sanitizers.
 """
 
 import argparse
-import concurrent.futures
-import ctypes
-import json
-import os
-import signal
-import subprocess
 import sys
 
 import natlab
+import runner
 import case
-import client
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-QUICK = ("none-none", "easy-easy", "easy-hard", "hard-hard")
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+QUICK = ("none-none", "easy-easy", "easy-hard")
+HEADER = ("clients, cell", "a's path", "s", "b's path", "s", "lost", "")
 
 # More than the sixteen: (name, arguments of cell.py, packets that may be lost). A direct path that
 # breaks loses what was on it until that is noticed: two seconds at most each time. Nothing is lost
@@ -52,24 +44,8 @@ def limit(name, quick):
     return 0.3 if name == "none-none" else 1.5
 
 
-def run_cell(clients, arguments, seconds, server):
-    """Runs cell.py and returns its result, or what it said instead."""
-    argv = [sys.executable, "-B", f"{HERE}/cell.py", clients, *arguments, "--seconds",
-            str(seconds), "--server", server]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               errors="replace", preexec_fn=lambda: _libc.prctl(
-                                   PR_SET_PDEATHSIG, signal.SIGTERM))
-    out, err = process.communicate()
-    try:
-        return json.loads(out.splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"error": (out + err).strip()}
-
-
-def judge(name, result, may_lose, quick):
+def judge(name, may_lose, quick, result):
     """What is wrong with a result, as a list of sentences."""
-    if "error" in result:
-        return ["it did not run"]
     wrong = []
     direct = result["expected"] == "direct"
     paths = [result["path_a"][0], result["path_b"][0]]
@@ -78,27 +54,19 @@ def judge(name, result, may_lose, quick):
     if not direct and not set(paths) <= {"direct", "relay"}:
         wrong.append(f"paths {' and '.join(paths)}")
     moments = [result["direct_a"], result["direct_b"]]
-    if direct and "," not in name and None not in moments:
-        slowest = max(moments)
-        if slowest > limit(name, quick):
-            wrong.append(f"direct only after {slowest} s")
+    if direct and "," not in name and None not in moments and max(moments) > limit(name, quick):
+        wrong.append(f"direct only after {max(moments)} s")
     if result["lost"] > may_lose:
         wrong.append(f"{result['lost']} of {result['sent']} pings lost")
     return wrong
 
 
-def row(name, clients, result, wrong):
-    if "error" in result:
-        return f"| {clients} | {name} | - | - | - | - | - | it did not run |"
-
-    def side(letter):
-        path = " ".join(result[f"path_{letter}"])
-        seconds = result[f"direct_{letter}"]
-        return path, "-" if seconds is None else f"{seconds:.2f}"
-
-    (path_a, time_a), (path_b, time_b) = side("a"), side("b")
-    return (f"| {clients} | {name} | {path_a} | {time_a} | {path_b} | {time_b} | "
-            f"{result['lost']}/{result['sent']} | {'; '.join(wrong) or 'ok'} |")
+def row(result):
+    columns = []
+    for side in "ab":
+        seconds = result[f"direct_{side}"]
+        columns += [" ".join(result[f"path_{side}"]), "-" if seconds is None else f"{seconds:.2f}"]
+    return [*columns, f"{result['lost']}/{result['sent']}"]
 
 
 def main():
@@ -110,48 +78,24 @@ def main():
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--server", default=case.DEFAULT_VERSION)
     args = parser.parse_args()
-    case.TestCase.VERSION = args.server
-    lack = case.lacking()
-    if lack:
-        print(f"1..0 # SKIP {lack}")
+    if runner.skip(args.server):
         return 77
     seconds = args.seconds or (8 if args.quick else 60)
-    names = [f"{a}-{b}" for a in natlab.KINDS for b in natlab.KINDS]
-    cells = [(name, name.split("-"), 0) for name in (QUICK if args.quick else names)]
-    if not args.quick:
-        cells += MORE
+    cells = [*((f"{a}-{b}", [a, b], 0) for a in natlab.KINDS for b in natlab.KINDS), *MORE]
     if args.cells:
-        cells = [c for c in [*((n, n.split("-"), 0) for n in names), *MORE]
-                 if c[0] in args.cells.split("+")]
-    jobs = [(kind, *cell) for kind in (args.clients or "hn-ts,hn-hn").split(",") for cell in cells]
-    if args.quick and not args.clients:
-        # both kinds of peers, in half the time
-        jobs = [("hn-ts", *cell) for cell in cells[:3]] + [("hn-hn", *cells[1])]
-    rows, failed = [], 0
-    print(f"1..{len(jobs)}", flush=True)
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        futures = {pool.submit(run_cell, kind, arguments, seconds, args.server):
-                   (number, kind, name, may_lose)
-                   for number, (kind, name, arguments, may_lose) in enumerate(jobs)}
-        for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
-            place, kind, name, may_lose = futures[future]
-            result = future.result()
-            wrong = judge(name, result, may_lose, args.quick)
-            failed += bool(wrong)
-            print(f"{'not ok' if wrong else 'ok'} {number} - {kind} {name}")
-            for line in [*wrong, *result.pop("error", "").splitlines()]:
-                print(f"# {line}")
-            print(f"# {json.dumps(result)}", flush=True)
-            rows.append((place, row(name, kind, result or {"error": ""}, wrong)))
-    table = ["| clients | cell | a's path | s | b's path | s | lost | |",
-             "|---|---|---|---|---|---|---|---|", *(text for _place, text in sorted(rows))]
-    for line in table:
-        print(f"# {line}")
-    if os.environ.get("HEADNET_TABLE"):
-        with open(os.environ["HEADNET_TABLE"], "a", encoding="utf-8") as file:
-            file.write("\n".join(table) + "\n\n")
-    print(f"# {client.HEADNETD}, Headscale {args.server}, {seconds:.0f} s each", flush=True)
-    return 1 if failed else 0
+        cells = [cell for cell in cells if cell[0] in args.cells.split("+")]
+    elif args.quick:
+        cells = [cell for cell in cells if cell[0] in QUICK]
+    chosen = [(clients, *cell) for clients in (args.clients or "hn-ts,hn-hn").split(",")
+              for cell in cells]
+    if args.quick and not args.clients and not args.cells:
+        # with both kinds of peers, without twice the time
+        chosen = [cell for cell in chosen if cell[0] == "hn-ts" or cell[1] == "easy-easy"]
+    jobs = [(f"{clients} {name}", "cell.py",
+             [clients, *arguments, "--seconds", str(seconds), "--server", args.server],
+             lambda result, name=name, may_lose=may_lose: judge(name, may_lose, args.quick, result),
+             row) for clients, name, arguments, may_lose in chosen]
+    return runner.run_all(jobs, args.jobs, HEADER)
 
 
 if __name__ == "__main__":
