@@ -69,6 +69,21 @@ parse_ranges (const char *text, HnIpRange out[2])
   return 1;
 }
 
+/* Whether there is room for @n more sources or destinations. Without some of them a rule opens less. */
+static gboolean
+take_parts (HnMapParser *self, guint n)
+{
+  if (n > HN_FILTER_RULES_MAX_PARTS - self->n_rule_parts)
+    {
+      hn_map_parser_remark (self, HN_MAP_REMARK_CUT,
+                            "filter rules have more than %d sources and destinations",
+                            HN_FILTER_RULES_MAX_PARTS);
+      return FALSE;
+    }
+  self->n_rule_parts += n;
+  return TRUE;
+}
+
 static void
 read_sources (HnMapParser *self, HnJsonReader *reader, Draft *draft)
 {
@@ -85,13 +100,14 @@ read_sources (HnMapParser *self, HnJsonReader *reader, Draft *draft)
       if (is_text && g_str_has_prefix (text, CAPABILITY_PREFIX)
           && text[strlen (CAPABILITY_PREFIX)] != '\0')
         {
-          g_ptr_array_add (draft->capabilities, g_strdup (text + strlen (CAPABILITY_PREFIX)));
+          if (take_parts (self, 1))
+            g_ptr_array_add (draft->capabilities, g_strdup (text + strlen (CAPABILITY_PREFIX)));
           continue;
         }
       n = is_text ? parse_ranges (text, ranges) : 0;
       if (n == 0)
         hn_map_parser_remark (self, HN_MAP_REMARK_RULE, "%s is no source", text);
-      else
+      else if (take_parts (self, n))
         g_array_append_vals (draft->sources, ranges, n);
     }
 }
@@ -153,7 +169,7 @@ read_destination (HnMapParser *self, HnJsonReader *reader, Draft *draft)
   n = ok && !odd && hn_json_reader_ok (reader) ? parse_ranges (text, ranges) : 0;
   if (n == 0)
     hn_map_parser_remark (self, HN_MAP_REMARK_RULE, "%s is no destination", text);
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < n && take_parts (self, 1); i++)
     {
       to.range = ranges[i];
       g_array_append_val (draft->destinations, to);

@@ -60,6 +60,7 @@ typedef struct
   HnMapNodeScratch *scratch; /* owned; NULL until a node came */
   guint n_remarks[HN_MAP_N_REMARKS];
   char *examples[HN_MAP_N_REMARKS]; /* owned */
+  gsize n_rule_parts;               /* read so far, see HN_FILTER_RULES_MAX_PARTS */
 } HnMapParser;
 
 /* Ends a frame: writes the remarks into the update and makes ready for another one. */

@@ -77,6 +77,22 @@ hn_filter_rules_concat (HnFilterRules *const *parts, gsize n_parts)
   return hn_filter_rules_new_take (rules, n_rules);
 }
 
+gsize
+hn_filter_rules_count_parts (const HnFilterRules *self)
+{
+  gsize n = 0;
+
+  for (gsize i = 0; i < self->n_rules; i++)
+    {
+      const HnFilterRule *rule = &self->rules[i];
+
+      n += rule->n_sources + rule->n_destinations;
+      if (rule->source_capabilities != NULL)
+        n += g_strv_length (rule->source_capabilities);
+    }
+  return n;
+}
+
 static gboolean
 same_range (const HnIpRange *a, const HnIpRange *b)
 {

@@ -39,11 +39,17 @@ typedef struct
   gsize n_rules;
 } HnFilterRules;
 
+/* Sources and destinations of all rules together that are kept: a few bytes on the wire are a
+ * hundred here, and each copy has them again. */
+#define HN_FILTER_RULES_MAX_PARTS (1 << 20)
+
 HnFilterRules *hn_filter_rules_new_take (HnFilterRule *rules, gsize n_rules);
 HnFilterRules *hn_filter_rules_ref (HnFilterRules *self);
 void hn_filter_rules_unref (HnFilterRules *self);
 /* All rules of the parts in this order, as new rules (of a single part: a reference to it). */
 HnFilterRules *hn_filter_rules_concat (HnFilterRules *const *parts, gsize n_parts);
+/* How many sources and destinations the rules have, see HN_FILTER_RULES_MAX_PARTS. */
+gsize hn_filter_rules_count_parts (const HnFilterRules *self);
 gboolean hn_filter_rules_equal (const HnFilterRules *a, const HnFilterRules *b);
 /* Frees what a rule owns, not the rule itself. */
 void hn_filter_rule_clear (HnFilterRule *rule);

@@ -86,6 +86,7 @@ static const struct
   [HN_REFUSED_COUNT] = { "map-too-many-peers", "The tailnet is too large" },
   [HN_REFUSED_SELF] = { "map-bad-self", "The server's word about this machine makes no sense" },
   [HN_REFUSED_USERS] = { "map-too-many-users", "The tailnet has too many users" },
+  [HN_REFUSED_RULES] = { "map-too-many-rules", "The tailnet has too many access rules" },
 };
 
 void
@@ -191,11 +192,34 @@ merge_derp (HnMerge *merge, HnMapUpdate *update)
   merge->change->parts |= HN_NETMAP_DERP;
 }
 
+/* Deltas add up: each may bring as much as a whole map. */
 static gboolean
-set_filter (HnNetmap *map, const char *name, HnFilterRules *rules)
+has_room_for_filter (HnNetmap *map, const char *name, const HnFilterRules *rules)
 {
+  gsize n = hn_filter_rules_count_parts (rules);
+  GHashTableIter iter;
+  gpointer other, value;
+
+  g_hash_table_iter_init (&iter, map->filters);
+  while (g_hash_table_iter_next (&iter, &other, &value))
+    if (!g_str_equal (other, name))
+      n += hn_filter_rules_count_parts (value);
+  return n <= HN_FILTER_RULES_MAX_PARTS;
+}
+
+static gboolean
+set_filter (HnMerge *merge, const char *name, HnFilterRules *rules)
+{
+  HnNetmap *map = merge->map;
   HnFilterRules *there = g_hash_table_lookup (map->filters, name);
 
+  if (rules != NULL && !has_room_for_filter (map, name, rules))
+    {
+      /* What is left out is closed. */
+      hn_merge_refuse (merge, HN_REFUSED_RULES, "all have more than %d sources and destinations",
+                       HN_FILTER_RULES_MAX_PARTS);
+      rules = NULL;
+    }
   if (rules == NULL)
     return g_hash_table_remove (map->filters, name);
   if (there != NULL ? hn_filter_rules_equal (there, rules)
@@ -224,15 +248,16 @@ merge_filters (HnMerge *merge, const HnMapUpdate *update)
   if (update->packet_filter == NULL && update->packet_filters == NULL && !update->clear_filters)
     return;
   hn_merge_forget_remark (merge, "map-bad-rule");
+  hn_merge_forget_remark (merge, "map-too-many-rules");
   if (update->packet_filter != NULL)
-    changed = set_filter (map, "base", update->packet_filter);
+    changed = set_filter (merge, "base", update->packet_filter);
   if (update->clear_filters && g_hash_table_size (map->filters) > 0)
     {
       g_hash_table_remove_all (map->filters);
       changed = TRUE;
     }
   HN_FOREACH_IN (update->packet_filters, HnNamedFilter, named)
-  changed = set_filter (map, named->name, named->rules) || changed;
+  changed = set_filter (merge, named->name, named->rules) || changed;
   if (!changed && map->filter != NULL)
     return;
 

@@ -16,6 +16,7 @@ typedef enum
   HN_REFUSED_COUNT,
   HN_REFUSED_SELF,
   HN_REFUSED_USERS,
+  HN_REFUSED_RULES,
   HN_N_REFUSED,
 } HnRefused;
 

@@ -563,6 +563,41 @@ test_tka_and_ssh (void)
   check (map, "{\"SSHPolicy\":{\"rules\":null}}", HN_NETMAP_SSH, 0, 0);
 }
 
+/* One delta with a named filter of @n sources, each a few bytes long. */
+static void
+merge_wide_filter (HnNetmap *map, const char *name, guint n)
+{
+  g_autoptr (GString) json = g_string_new (NULL);
+  g_autoptr (HnNetmapChange) change = NULL;
+
+  g_string_append_printf (json, "{\"PacketFilters\":{\"%s\":[{\"SrcIPs\":[", name);
+  for (guint i = 0; i < n; i++)
+    g_string_append (json, i > 0 ? ",\"*\"" : "\"*\"");
+  g_string_append (json, "],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{}}]}]}}");
+  change = merge (map, json->str);
+}
+
+/* What is small on the wire and large in memory has a limit, in one response and over all of them. */
+static void
+test_filters_limit (void)
+{
+  g_autoptr (HnNetmap) map = new_map (FIRST);
+
+  merge_wide_filter (map, "a", HN_FILTER_RULES_MAX_PARTS / 2 + 1000);
+  g_assert_cmpuint (hn_filter_rules_count_parts (hn_netmap_get_filter (map)), <=,
+                    HN_FILTER_RULES_MAX_PARTS);
+  g_assert_nonnull (strstr (health_text (map, "map-cut"), "sources and destinations"));
+
+  merge_wide_filter (map, "a", HN_FILTER_RULES_MAX_PARTS / 4 + 1000);
+  g_assert_null (health_text (map, "map-too-many-rules"));
+  merge_wide_filter (map, "b", HN_FILTER_RULES_MAX_PARTS / 4 + 1000);
+  g_assert_cmpuint (hn_netmap_get_filter (map)->n_rules, ==, 1);
+  g_assert_nonnull (strstr (health_text (map, "map-too-many-rules"), "Skipped 1"));
+  merge_wide_filter (map, "b", 10);
+  g_assert_cmpuint (hn_netmap_get_filter (map)->n_rules, ==, 2);
+  g_assert_null (health_text (map, "map-too-many-rules"));
+}
+
 /* Our own node comes to have what a peer has: the peer goes, as one that comes later would not be let
  * in. */
 static void
@@ -609,6 +644,7 @@ main (int argc, char **argv)
   g_test_add_func ("/map-merge/domain-and-users", test_domain_and_users);
   g_test_add_func ("/map-merge/filters", test_filters);
   g_test_add_func ("/map-merge/filters-block", test_filters_block);
+  g_test_add_func ("/map-merge/filters-limit", test_filters_limit);
   g_test_add_func ("/map-merge/health", test_health);
   g_test_add_func ("/map-merge/clock", test_clock);
   g_test_add_func ("/map-merge/tka-and-ssh", test_tka_and_ssh);
