@@ -93,6 +93,14 @@ typedef struct
   gboolean proven; /* by WireGuard or a pong; a ping alone may be replayed from elsewhere */
 } HnPathAddress;
 
+/* Taking our endpoints back from a peer, step by step. */
+typedef enum
+{
+  HN_PATH_RETRACT_NAME,  /* what it may have from the map only, so that the next step counts */
+  HN_PATH_RETRACT_EMPTY, /* none of them is good */
+  HN_PATH_RETRACT_CALL,  /* these are */
+} HnPathRetract;
+
 /* What a conversation with a peer needs; absent at rest. */
 typedef struct
 {
@@ -106,6 +114,7 @@ typedef struct
   gint64
       unanswered_us; /* the first data sent directly since something last came directly; 0 none */
   HnEndpoint heard_from;
+  gboolean heard_best; /* which is best: only then does it prove that our data arrives */
 
   HnEndpoint best; /* family 0: none */
   gint64 latency_us;
@@ -114,22 +123,26 @@ typedef struct
   gint64 relay_latency_us;
   HnEndpoint published; /* what path_changed told last */
 
-  gboolean active;  /* data was sent within the session timeout: heartbeats go on */
-  gboolean seeking; /* rounds of pings go on */
-  guint tries;      /* pings of best without an answer */
-  gint64 sought_us; /* seeking began */
+  gboolean active;   /* data was sent within the session timeout: heartbeats go on */
+  gboolean seeking;  /* rounds of pings go on */
+  gint64 doubted_us; /* by what the peer does */
+  guint tries;       /* pings of best without an answer */
+  gint64 sought_us;  /* seeking began */
   gint64 eager_until_us;
   gint64 round_us;       /* the last round */
   gint64 called_us;      /* the last CallMeMaybe we sent; 0 never */
   gboolean call_pending; /* once our own endpoints are fresh */
-  gboolean retract;      /* what the peer was told before the network changed must be taken back */
-  HnEndpoint mapped;     /* our address as the peer sees it */
+  gboolean told;         /* the peer's list of our endpoints names all it may send to */
+  HnPathRetract retract;
+  HnEndpoint mapped; /* our address as the peer sees it */
 
   /* What is due when; G_MAXINT64: nothing. */
   gint64 heartbeat_us;
-  gint64 watch_us; /* look whether data was answered */
-  gint64 probe_us; /* a ping of best had time enough */
+  gint64 watch_us;  /* look whether data was answered */
+  gint64 probe_us;  /* a ping of best had time enough */
+  gint64 probed_us; /* when that ping went out */
   gint64 seek_us;
+  gint64 retract_us;
   gint64 release_us;
 
   HnPathBucket pings;
@@ -230,13 +243,16 @@ void hn_paths_send_pong (HnPaths *self, HnPathPeer *peer, const guint8 *tx_id,
 /* Tells @peer our endpoints, or asks for fresh ones first. */
 void hn_paths_call (HnPaths *self, HnPathPeer *peer, gint64 now_us);
 /* Tells @peer that what it knows of us is no good, so that it uses its relay at once. */
-void hn_paths_retract (HnPaths *self, HnPathPeer *peer);
+void hn_paths_retract (HnPaths *self, HnPathPeer *peer, gint64 now_us);
+void hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 HnPathPing *hn_paths_find_ping (HnPaths *self, const guint8 *tx_id);
 void hn_paths_drop_ping (HnPaths *self, HnPathPing *ping);
 void hn_paths_drop_pings (HnPaths *self, HnPathPeer *peer); /* NULL: all */
 void hn_paths_expire_pings (HnPaths *self, gint64 now_us);
 
 /* hn-paths-search.c */
+/* Our address as the peer sees it: where it may send to, whatever we tell it. */
+void hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *mapped);
 void hn_paths_activate (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_seek (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_us);
@@ -251,6 +267,8 @@ void hn_paths_restart (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_lose_best (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_publish (HnPaths *self, HnPathTalk *talk, const HnEndpoint *endpoint);
 void hn_paths_talk_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us);
+/* What the peer does makes best doubtful: it is asked, now and then. */
+void hn_paths_doubt (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 gint64 hn_paths_get_silence (const HnPathTalk *talk);
 
 /* hn-paths-ask.c */

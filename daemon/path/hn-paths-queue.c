@@ -64,7 +64,8 @@ hn_paths_queue_update (HnPaths *self, HnPathTalk *talk)
 
   if (talk->peer->removed)
     return;
-  due = MIN (due, MIN (talk->probe_us, MIN (talk->seek_us, talk->release_us)));
+  due = MIN (due, MIN (talk->probe_us, talk->seek_us));
+  due = MIN (due, MIN (talk->retract_us, talk->release_us));
   if (due == talk->due_us && talk->queue_index != G_MAXUINT)
     return;
   talk->due_us = due;

@@ -91,6 +91,8 @@ ping_back (HnPaths *self, HnPathTalk *talk, const HnEndpoint *from, gint64 now_u
 
   if (candidate == NULL || !talk->active)
     return;
+  if (trusted && !hn_endpoint_equal (from, &talk->best))
+    hn_paths_doubt (self, talk, now_us);
   if (trusted && (candidate->answered || talk->latency_us <= GOOD_LATENCY_US))
     return;
   /* However lately it was pinged: that may have been lost at a NAT which opened with this one. */
@@ -169,7 +171,7 @@ on_pong (HnPaths *self, HnPathKey *key, const HnEndpoint *from, const HnDiscoMes
   else
     {
       if (message->source.ip.family != 0 && message->source.port != 0)
-        talk->mapped = message->source;
+        hn_paths_learn_mapped (self, talk, &message->source);
       if (hn_paths_is_candidate (self, from))
         hn_paths_map_address (self, talk, from, TRUE);
       /* The address that was pinged counts, not the one that answered. */

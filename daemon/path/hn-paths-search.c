@@ -22,7 +22,8 @@
 #define SILENCE_US (300 * HN_PATHS_MS)
 #define MIN_PATIENCE_US (250 * HN_PATHS_MS)
 #define MAX_PATIENCE_US (2 * HN_PATHS_SECOND)
-#define REPEAT_US (500 * HN_PATHS_MS)    /* between the pings of a path that fell silent */
+#define REPEAT_US (500 * HN_PATHS_MS) /* between the pings of a path that fell silent */
+#define DOUBT_GAP_US (500 * HN_PATHS_MS)
 #define GIVE_UP_US (4 * HN_PATHS_SECOND) /* after that the relay has the packets to itself */
 #define EAGER_US (10 * HN_PATHS_SECOND)  /* a path that answered once is asked often */
 #define EARLY_US (2500 * HN_PATHS_MS)    /* early pings are lost: closed NATs, unknown keys */
@@ -123,6 +124,16 @@ is_own (const HnPaths *self, const HnEndpoint *endpoint)
   return FALSE;
 }
 
+void
+hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *mapped)
+{
+  if (hn_endpoint_equal (&talk->mapped, mapped))
+    return;
+  talk->mapped = *mapped;
+  if (!is_own (self, mapped))
+    talk->told = FALSE;
+}
+
 static gint64
 get_gap (const HnPathTalk *talk, const HnPathCandidate *candidate, gint64 now_us)
 {
@@ -164,7 +175,7 @@ hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_u
   if (min_gap_us >= 0)
     return;
   talk->round_us = now_us;
-  if (sent || talk->n_candidates == 0 || talk->called_us == 0)
+  if (talk->retract_us == G_MAXINT64 && (sent || talk->n_candidates == 0 || talk->called_us == 0))
     {
       gint64 sought_for = now_us - talk->sought_us;
       gint64 gap = sought_for < EARLY_US       ? 1900 * HN_PATHS_MS
@@ -210,12 +221,22 @@ hn_paths_probe (HnPaths *self, HnPathTalk *talk, gint64 now_us)
 
   if (talk->probe_us != G_MAXINT64 || best.ip.family == 0 || !self->available)
     return;
+  talk->probed_us = now_us;
   talk->probe_us = now_us + get_patience (talk);
   candidate = hn_paths_find_candidate (talk, &best);
   if (candidate != NULL)
     candidate->pinged_us = now_us;
   hn_paths_send_ping (self, talk->peer, &best, NULL, now_us);
   hn_paths_queue_update (self, talk);
+}
+
+void
+hn_paths_doubt (HnPaths *self, HnPathTalk *talk, gint64 now_us)
+{
+  if (!talk->active || !is_trusted (talk, now_us) || now_us - talk->doubted_us < DOUBT_GAP_US)
+    return;
+  talk->doubted_us = now_us;
+  hn_paths_probe (self, talk, now_us);
 }
 
 void
@@ -234,6 +255,7 @@ static void
 forget_best (HnPaths *self, HnPathTalk *talk)
 {
   memset (&talk->best, 0, sizeof talk->best);
+  talk->heard_best = FALSE;
   talk->trust_until_us = G_MININT64;
   talk->latency_us = talk->patience_us = 0;
   talk->tries = 0;
@@ -268,6 +290,8 @@ hn_paths_restart (HnPaths *self, HnPathTalk *talk, gint64 now_us)
   hn_paths_drop_pings (self, talk->peer);
   forget_best (self, talk);
   talk->relay_latency_us = 0;
+  talk->told = FALSE;
+  memset (&talk->mapped, 0, sizeof talk->mapped);
   talk->seeking = FALSE;
   talk->called_us = 0;
   talk->eager_until_us = 0;
@@ -293,6 +317,7 @@ hn_paths_answered (HnPaths *self, HnPathTalk *talk, HnPathCandidate *candidate, 
   if (!same)
     talk->patience_us = 0;
   talk->best = *endpoint;
+  talk->heard_best = hn_endpoint_equal (&talk->heard_from, endpoint);
   talk->latency_us = candidate->latency_us;
   talk->patience_us = MAX (candidate->latency_us, talk->patience_us * 7 / 8);
   talk->trust_until_us = now_us + TRUST_US;
@@ -301,7 +326,6 @@ hn_paths_answered (HnPaths *self, HnPathTalk *talk, HnPathCandidate *candidate, 
   talk->unanswered_us = 0;
   talk->seeking = FALSE;
   talk->seek_us = G_MAXINT64;
-  talk->call_pending = FALSE;
   hn_paths_publish (self, talk, endpoint);
   hn_paths_queue_update (self, talk);
 }
@@ -312,6 +336,13 @@ static void
 probe_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
 {
   talk->probe_us = G_MAXINT64;
+  if (talk->tries == 0 && now_us - talk->probed_us < MAX_PATIENCE_US
+      && now_us - talk->heard_us < MIN_PATIENCE_US && talk->heard_best)
+    {
+      /* A full queue somewhere, but data comes through it. */
+      talk->probe_us = now_us + MIN_PATIENCE_US;
+      return;
+    }
   talk->tries++;
   if (talk->tries == 1)
     {
@@ -329,9 +360,8 @@ probe_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
       if (talk->active && in_use)
         {
           /* The peer sends into the same hole, and may notice much later. */
-          hn_paths_retract (self, talk->peer);
+          hn_paths_retract (self, talk->peer, now_us);
           talk->seeking = FALSE;
-          talk->called_us = 0;
           hn_paths_seek (self, talk, now_us);
         }
     }
@@ -424,6 +454,8 @@ hn_paths_talk_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
       hn_paths_round (self, talk, -1, now_us);
       schedule_seek (talk, now_us);
     }
+  if (now_us >= talk->retract_us)
+    hn_paths_retract_tick (self, talk, now_us);
   if (now_us >= talk->release_us)
     release_tick (self, talk, now_us);
   if (peer->talk != NULL)

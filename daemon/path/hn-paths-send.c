@@ -10,6 +10,7 @@
 #define PEER_PING_BURST 120
 #define ALL_PING_INTERVAL_US 500
 #define ALL_PING_BURST 4000
+#define RETRACT_GAP_US (30 * HN_PATHS_MS)
 #define ENDPOINTS_FRESH_US (27 * HN_PATHS_SECOND)
 
 gboolean
@@ -172,33 +173,11 @@ send_endpoints (HnPaths *self, HnPathPeer *peer, const HnEndpoint *endpoints, gs
   guint8 datagram[HN_DISCO_OVERHEAD + sizeof message];
   gsize len;
 
-  if (key == NULL)
+  if (key == NULL || peer->removed)
     return FALSE;
   len = hn_disco_build_call_me_maybe (message, endpoints, n);
   len = seal (self, key, message, len, datagram);
   return send_relay (self, peer, hn_node_get (peer->node)->home_derp, datagram, len) != 0;
-}
-
-void
-hn_paths_retract (HnPaths *self, HnPathPeer *peer)
-{
-  HnPathTalk *talk = peer->talk;
-  /* Before the network changed, if the peer was not told since. */
-  gboolean former = talk->retract || !self->own_known;
-  const HnEndpoint *told = former ? self->former : self->own;
-  guint n = former ? self->n_former : self->n_own;
-  HnEndpoint list[HN_PATHS_MAX_OWN + 1];
-
-  /* A peer forgets those of our endpoints that an earlier CallMeMaybe named and the next one does not,
-   * its best path among them. It may have ours from the map only, so they are named first. */
-  if (n > 0)
-    memcpy (list, told, n * sizeof *list);
-  if (talk->mapped.ip.family != 0)
-    list[n++] = talk->mapped;
-  if (n == 0)
-    return;
-  if (send_endpoints (self, peer, list, n))
-    send_endpoints (self, peer, NULL, 0);
 }
 
 void
@@ -221,11 +200,57 @@ hn_paths_call (HnPaths *self, HnPathPeer *peer, gint64 now_us)
   /* Old ones are mostly still right, and a late answer is a late path. */
   if (!self->own_known || self->n_own == 0)
     return;
-  if (talk->retract && self->former != NULL)
-    hn_paths_retract (self, peer);
-  if (send_endpoints (self, peer, self->own, self->n_own))
+  if (!send_endpoints (self, peer, self->own, self->n_own))
+    return;
+  talk->called_us = now_us;
+  talk->told = TRUE;
+}
+
+/*
+ * A peer forgets those of our endpoints that its last CallMeMaybe named and the next one does not, its
+ * best path among them (tailscale: handleCallMeMaybe()). It works on each in a thread of its own:
+ * messages that follow each other too closely may be taken in any order.
+ */
+void
+hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
+{
+  HnPathPeer *peer = talk->peer;
+  const HnEndpoint *known = self->own_known ? self->own : self->former;
+  guint n = self->own_known ? self->n_own : self->n_former;
+  HnEndpoint list[HN_PATHS_MAX_OWN + 1];
+
+  talk->retract_us = G_MAXINT64;
+  switch (talk->retract)
     {
-      talk->called_us = now_us;
-      talk->retract = FALSE;
+    case HN_PATH_RETRACT_NAME:
+      if (n > 0)
+        memcpy (list, known, n * sizeof *list);
+      if (talk->mapped.ip.family != 0)
+        list[n++] = talk->mapped;
+      send_endpoints (self, peer, list, n);
+      talk->retract = HN_PATH_RETRACT_EMPTY;
+      talk->retract_us = now_us + RETRACT_GAP_US;
+      break;
+    case HN_PATH_RETRACT_EMPTY:
+      send_endpoints (self, peer, NULL, 0);
+      talk->retract = HN_PATH_RETRACT_CALL;
+      talk->retract_us = now_us + RETRACT_GAP_US;
+      break;
+    case HN_PATH_RETRACT_CALL:
+      hn_paths_call (self, peer, now_us);
+      break;
     }
+  hn_paths_queue_update (self, talk);
+}
+
+void
+hn_paths_retract (HnPaths *self, HnPathPeer *peer, gint64 now_us)
+{
+  HnPathTalk *talk = peer->talk;
+
+  if (talk->retract_us != G_MAXINT64)
+    return;
+  talk->retract = talk->told ? HN_PATH_RETRACT_EMPTY : HN_PATH_RETRACT_NAME;
+  talk->told = FALSE;
+  hn_paths_retract_tick (self, talk, now_us);
 }

@@ -221,6 +221,7 @@ hn_paths_talk_ensure (HnPaths *self, HnPathPeer *peer, gint64 now_us)
   talk->trust_until_us = G_MININT64;
   talk->contact_us = now_us;
   talk->heartbeat_us = talk->watch_us = talk->probe_us = talk->seek_us = G_MAXINT64;
+  talk->retract_us = G_MAXINT64;
   talk->release_us = now_us + HN_PATHS_SECOND;
   peer->talk = talk;
   hn_paths_add_map_candidates (self, talk, now_us);

@@ -243,7 +243,7 @@ hn_paths_set_endpoints (HnPaths *self, const HnEndpoint *endpoints, gsize n, gin
       if (peer->talk == NULL || !peer->talk->call_pending)
         continue;
       peer->talk->call_pending = FALSE;
-      if (changed || peer->talk->called_us == 0)
+      if (changed || !peer->talk->told)
         hn_paths_call (self, peer, now_us);
     }
   hn_paths_leave (self);
@@ -271,10 +271,8 @@ hn_paths_network_changed (HnPaths *self, gboolean available, gint64 now_us)
 
       if (peer->talk == NULL)
         continue;
-      /* At once, and again with what is true now: the relay's connection may be gone as well. */
-      peer->talk->retract = TRUE;
-      if (peer->talk->active)
-        hn_paths_retract (self, peer);
+      if (peer->talk->active && (peer->talk->told || peer->talk->published.ip.family != 0))
+        hn_paths_retract (self, peer, now_us);
       hn_paths_restart (self, peer->talk, now_us);
     }
   hn_paths_leave (self);
@@ -526,16 +524,30 @@ hn_paths_send_failed (HnPaths *self, HnPathPeer *peer, const HnEndpoint *endpoin
 }
 
 void
+hn_paths_heard_over_relay (HnPaths *self, HnPathPeer *peer, gint64 now_us)
+{
+  HnPathTalk *talk = peer->talk;
+
+  if (talk != NULL)
+    hn_paths_doubt (self, talk, now_us);
+}
+
+void
 hn_paths_authenticated (HnPaths *self, HnPathPeer *peer, const HnEndpoint *from, gint64 now_us)
 {
   HnPathTalk *talk = peer->talk != NULL ? peer->talk : hn_paths_talk_ensure (self, peer, now_us);
 
   talk->heard_us = now_us;
-  talk->unanswered_us = 0;
+  if (talk->heard_best)
+    talk->unanswered_us = 0;
   if (hn_endpoint_equal (&talk->heard_from, from))
     return;
-  talk->heard_from = *from;
   hn_paths_map_address (self, talk, from, TRUE);
+  talk->heard_from = *from;
+  talk->heard_best = hn_endpoint_equal (&talk->best, from);
+  if (!talk->heard_best)
+    /* It moved, or sends another way than we do. */
+    hn_paths_doubt (self, talk, now_us);
 }
 
 HnPathPeer *

@@ -103,6 +103,9 @@ void hn_paths_send_failed (HnPaths *self, HnPathPeer *peer, const HnEndpoint *en
 /* WireGuard authenticated a packet of @peer that came directly from @from. Also hot. */
 void hn_paths_authenticated (HnPaths *self, HnPathPeer *peer, const HnEndpoint *from,
                              gint64 now_us);
+/* WireGuard authenticated a packet of @peer that came over the relay: a peer that has a direct path
+ * does that when it doubts it, so it is asked. Also hot. */
+void hn_paths_heard_over_relay (HnPaths *self, HnPathPeer *peer, gint64 now_us);
 /* Whose datagrams come from @from, as far as known; NULL: WireGuard finds out. */
 HnPathPeer *hn_paths_lookup (HnPaths *self, const HnEndpoint *from);
 

@@ -278,6 +278,29 @@ sim_move (SimNode *node, const char *local, const char *outside)
   set_address (node, local, outside);
 }
 
+void
+sim_update (SimNode *node)
+{
+  SimNode *other = get_other (node);
+  g_autoptr (HnNode) description = sim_node_new (node, TRUE);
+
+  hn_paths_update (other->paths, other->peer, description, node->sim->now_us);
+}
+
+void
+sim_restart (SimNode *node)
+{
+  g_autoptr (HnNode) other = sim_node_new (get_other (node), TRUE);
+
+  hn_paths_free (node->paths);
+  hn_disco_private_generate (&node->disco);
+  hn_disco_private_get_public (&node->disco, &node->disco_public);
+  node->paths = hn_paths_new (&ops, node);
+  hn_paths_set_keys (node->paths, &node->disco, &node->key);
+  node->peer = hn_paths_add (node->paths, other, node);
+  sim_set_endpoints (node);
+}
+
 static void
 send_data (SimNode *node, Kind kind)
 {

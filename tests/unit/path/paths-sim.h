@@ -82,6 +82,10 @@ gboolean sim_is_direct (SimNode *node);
 /* The address outside, and behind the NAT, becomes another one. */
 void sim_move (SimNode *node, const char *local, const char *outside);
 void sim_set_endpoints (SimNode *node);
+/* The program starts anew, on the same port, with another disco key. */
+void sim_restart (SimNode *node);
+/* What the other machine's map says of @node is right again. */
+void sim_update (SimNode *node);
 /* Starts to measure gaps anew. */
 void sim_mark (Sim *self);
 guint sim_count_datagrams (Sim *self); /* disco, of both, over both ways */
