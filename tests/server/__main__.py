@@ -19,6 +19,7 @@ import os
 import signal
 import ssl
 import sys
+import time
 import urllib.parse
 
 from . import certificates, commands, noise
@@ -64,6 +65,7 @@ class Server:
         self.control = Control(self.tailnet, scenario, self.url, self.derp_map())
         self.web = Web(scenario, self.control, self.relay, kept_key(args.state, "noise.key"))
         self.stun = Stun(scenario)
+        self.churn_rate = float(scenario.get("fake_peers", {}).get("churn", 0))
 
     def derp_map(self):
         node = {"Name": "900a", "RegionID": REGION, "HostName": self.name, "DERPPort": self.port,
@@ -79,11 +81,9 @@ class Server:
             loop.add_signal_handler(number, self.stopping.set)
         context = None
         if self.tls:
-            _ca, certificate, key = certificates.make(
-                self.args.state, self.name,
-                [] if self.args.listen in ("0.0.0.0", "::") else [self.args.listen])
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate, key)
+            context = self._tls_context(certificates.make(
+                self.args.state, self.name, self._addresses()))
+            context.sni_callback = self._choose_certificate
         listener = await asyncio.start_server(self.web.serve, self.args.listen, self.port,
                                               ssl=context, limit=1 << 18)
         udp, _protocol = await loop.create_datagram_endpoint(
@@ -92,7 +92,7 @@ class Server:
         if os.path.exists(path):
             os.unlink(path)
         actions = commands.Commands(self)
-        control = await asyncio.start_unix_server(actions.serve, path)
+        control = await asyncio.start_unix_server(actions.serve, path, limit=1 << 24)
         tasks = [asyncio.ensure_future(actions.steps(self.scenario.get("steps", []))),
                  asyncio.ensure_future(self._churn())]
         print(f"serving {self.url} on {self.args.listen}, port {self.port}", flush=True)
@@ -106,11 +106,32 @@ class Server:
         self.tailnet.save()
         os.unlink(path)
 
+    def _addresses(self):
+        return [] if self.args.listen in ("0.0.0.0", "::") else [self.args.listen]
+
+    @staticmethod
+    def _tls_context(files):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files[1:])
+        return context
+
+    def _choose_certificate(self, connection, _name, _context):
+        fault = self.scenario.fault("tls")
+        if fault:
+            connection.context = self._tls_context(certificates.make_bad(
+                self.args.state, self.name, self._addresses(), fault["do"]))
+
     async def _churn(self):
-        rate = float(self.scenario.get("fake_peers", {}).get("churn", 0))
-        while rate > 0:
-            await asyncio.sleep(1 / rate)
-            self.tailnet.churn()
+        """So many changes a second as the rate says at that moment, in groups when they are many."""
+        owed, last = 0.0, time.monotonic()
+        while True:
+            await asyncio.sleep(0.02)
+            now = time.monotonic()
+            owed += (now - last) * self.churn_rate
+            last = now
+            while owed >= 1:
+                owed -= 1
+                self.tailnet.churn()
 
 
 async def serve(args):

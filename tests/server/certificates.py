@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A certificate authority of the test server's own, and the certificate of its name."""
+"""A certificate authority of the test server's own, the certificate of its name, and bad ones."""
 
 import datetime
 import ipaddress
@@ -33,27 +33,53 @@ def _write(path, *parts):
             file.write(part)
 
 
-def make(folder, name, addresses=(), days=30):
-    """Writes ca.crt, server.crt and server.key into the folder, once. days < 0: it has expired."""
-    paths = [os.path.join(folder, f) for f in ("ca.crt", "server.crt", "server.key")]
+def _write_key(path, key):
+    _write(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                   serialization.NoEncryption()))
+
+
+def _authority(folder):
+    """Certificate and key of the authority in this folder; made when there is none."""
+    paths = [os.path.join(folder, f) for f in ("ca.crt", "ca.key")]
     if all(os.path.exists(p) for p in paths):
-        return paths
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = _certificate("Headnet test CA", "Headnet test CA", ca_key, ca_key, [
+        with open(paths[1], "rb") as file:
+            return paths[0], serialization.load_pem_private_key(file.read(), None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _certificate("Headnet test CA", "Headnet test CA", key, key, [
         (x509.BasicConstraints(ca=True, path_length=0), True),
         (x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True,
                        content_commitment=False, key_encipherment=False, data_encipherment=False,
                        key_agreement=False, encipher_only=False, decipher_only=False), True),
     ], 30)
-    names = [x509.DNSName(name)] + [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
-    certificate = _certificate(name, "Headnet test CA", key, ca_key, [
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.SubjectAlternativeName(names), False),
-    ], days)
-    pem = serialization.Encoding.PEM
-    _write(paths[0], ca.public_bytes(pem))
-    _write(paths[1], certificate.public_bytes(pem))
-    _write(paths[2], key.private_bytes(pem, serialization.PrivateFormat.PKCS8,
-                                       serialization.NoEncryption()))
+    _write(paths[0], certificate.public_bytes(serialization.Encoding.PEM))
     os.chmod(paths[0], 0o644)
-    return paths
+    _write_key(paths[1], key)
+    return paths[0], key
+
+
+def make(folder, name, addresses=(), days=30, label="server"):
+    """Writes ca.crt, LABEL.crt and LABEL.key into the folder, once, and returns their paths.
+    days < 0: it has expired."""
+    ca, ca_key = _authority(folder)
+    paths = [os.path.join(folder, f"{label}.{ending}") for ending in ("crt", "key")]
+    if not all(os.path.exists(p) for p in paths):
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(name)] + [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
+        certificate = _certificate(name, "Headnet test CA", key, ca_key, [
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (x509.SubjectAlternativeName(names), False),
+        ], days)
+        _write(paths[0], certificate.public_bytes(serialization.Encoding.PEM))
+        _write_key(paths[1], key)
+    return [ca, *paths]
+
+
+def make_bad(folder, name, addresses, what):
+    """The same for a certificate that nobody may trust: unknown-ca, wrong-name or expired."""
+    if what == "unknown-ca":
+        folder = os.path.join(folder, "stranger")
+        os.makedirs(folder, exist_ok=True)
+        return make(folder, name, addresses)
+    if what == "wrong-name":
+        return make(folder, "other.test", (), label=what)
+    return make(folder, name, addresses, -2, what)

@@ -7,8 +7,10 @@
     {"do": "delete" | "expire" | "rename", "node": NAME, "to": NAME}
     {"do": "fault", "fault": {...}}   {"do": "clear", "at": POINT}
     {"do": "tell", "node": NAME, "message": {...}}             a MapResponse of your own
-    {"do": "disconnect"}                                       all connections end
-    {"do": "fake", "count": N}   {"do": "stop"}
+    {"do": "disconnect", "of": "relay" | "control"}            connections end, all or some
+    {"do": "fake", "count": N}   {"do": "fakes"}               fake peers, more of them or a list
+    {"do": "churn", "rate": N}                                 changes of them a second from now on
+    {"do": "stop"}
 
 The same words are the steps of a scenario.
 """
@@ -78,7 +80,8 @@ class Commands:
         return {"relay_clients": len(relay.clients), "relay_packets": relay.packets,
                 "relay_bytes": relay.bytes, "relay_dropped": relay.dropped,
                 "stun": self.server.stun.served, "faults": self.server.scenario.happened,
-                "fakes": len(self.server.tailnet.fakes),
+                "fakes": len(self.server.tailnet.fakes), "changes": self.server.tailnet.changes,
+                "streams": sum(map(len, self.server.tailnet.sessions.values())),
                 "requests": self.server.control.requests[-50:]}
 
     def do_pending(self, _request):
@@ -117,13 +120,25 @@ class Commands:
             session.queue.put_nowait(request["message"])
         return {}
 
-    def do_disconnect(self, _request):
-        self.server.web.close_all()
+    def do_disconnect(self, request):
+        if request.get("of") == "relay":
+            self.server.relay.drop_all()
+        else:
+            self.server.web.close_all(but_relay=request.get("of") == "control")
         return {}
 
     def do_fake(self, request):
         for _ in range(int(request.get("count", 1))):
             self.server.tailnet.changed(self.server.tailnet.add_fake())
+        return {}
+
+    def do_fakes(self, _request):
+        return {"fakes": [{"name": n.name, "online": n.online, "os": n.hostinfo["OS"],
+                           "addresses": [a.split("/")[0] for a in n.addresses]}
+                          for n in self.server.tailnet.fakes.values()]}
+
+    def do_churn(self, request):
+        self.server.churn_rate = float(request["rate"])
         return {}
 
     def do_stop(self, _request):

@@ -199,7 +199,7 @@ class Control:
                 await self._map_fault(fault, stream, sender)
             await sender.send(self.tailnet.full(node, self.derp_map))
             while True:
-                fault = self.scenario.fault("map")
+                fault = self.scenario.fault("map", first=False)
                 if fault:
                     await asyncio.sleep(float(fault.get("after", 0)))
                     await self._map_fault(fault, stream, sender)

@@ -103,6 +103,13 @@ class Relay:
                 writer.write(os.urandom(4096))
                 await writer.drain()
             else:
+                if fault["do"] == "silent-later":
+                    # takes all that comes, says nothing
+                    await asyncio.sleep(float(fault.get("seconds", 1)))
+                    keeper.cancel()
+                    while await reader.read(1 << 18):
+                        pass
+                    return
                 if fault["do"] == "health":
                     writer.write(frame(HEALTH, str(fault.get("text", "ill")).encode()))
                 elif fault["do"] == "restarting":

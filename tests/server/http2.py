@@ -98,6 +98,7 @@ class Connection:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8"))
         self.tamper = None  # changes the records that leave, see scenario.py
+        self.no_window = False  # the client may never send a byte of a request's body
 
     async def early_payload(self, payload):
         body = json.dumps(payload).encode()
@@ -127,6 +128,8 @@ class Connection:
         self.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100})
         try:
             await self.flush()
+            if self.no_window:  # a SETTINGS frame that h2 does not know of, so that it stays calm
+                self.write(struct.pack(">HBBBI", 0, 6, 4, 0, 0) + struct.pack(">HI", 4, 0))
             while not self.closed:
                 data = await self.record()
                 for event in self.h2.receive_data(data):

@@ -14,15 +14,17 @@ A fault happens "times" times (1 if not said, 0 for ever), after "skip" chances 
 the requests of the control socket (commands.py) with a delay before each. Points and what can be
 done there:
 
+    tls       unknown-ca wrong-name expired                    (the certificate that is shown)
     accept    close stall garbage
     key       close stall garbage html status:N wrong-key old-version(a bare legacy key) json:TEXT
-    upgrade   status:N close stall garbage close-after error(type 3) wrong-noise no-early
+    upgrade   status:N close stall garbage close-after error(type 3) wrong-noise no-early no-window
     record    truncated oversized reordered garbage empty      (a record that leaves)
-    http2     goaway reset stall status:N
+    http2     goaway:CODE reset:CODE stall status:N
     register  close stall reset status:N error:TEXT old-version json:ANY raw:TEXT
     map       close stall reset status:N end json:ANY raw:HEX bomb(zstd) deep huge zero stall-later
               (these come after the first full frame unless "first": true)
-    derp      close stall garbage status:N magic close-later garbage-later health restarting
+    derp      close stall garbage status:N magic close-later garbage-later silent-later health
+              restarting
     stun      silent garbage wrong-id
 """
 
@@ -30,7 +32,7 @@ import json
 
 SETTINGS = {"domain", "keep_alive", "relay_keep_alive", "offline_after", "keys", "fake_peers",
             "faults", "steps", "user", "interactive"}
-POINTS = {"accept", "key", "upgrade", "record", "http2", "register", "map", "derp", "stun"}
+POINTS = {"tls", "accept", "key", "upgrade", "record", "http2", "register", "map", "derp", "stun"}
 
 
 class ScenarioError(Exception):

@@ -70,7 +70,8 @@ class Tailnet:
         self.nodes, self.fakes = {}, {}
         self.keys = {}
         self.sessions = {}  # node id: list of sessions
-        self.next_id = 1
+        self.next_id, self.next_fake = 1, FAKE_FIRST
+        self.changes = 0
         self._load()
         for key in scenario.get("keys", []):
             key = dict(key)
@@ -229,7 +230,8 @@ class Tailnet:
     # peers that exist only in messages
 
     def add_fake(self):
-        number = FAKE_FIRST + (max(self.fakes, default=FAKE_FIRST - 1) - FAKE_FIRST + 1)
+        number = self.next_fake
+        self.next_fake += 1
         offset = number - FAKE_FIRST
         node = Node(number, f"fake-{offset}", "mkey:" + secrets.token_hex(32),
                     "nodekey:" + secrets.token_hex(32), self.addresses(offset, "100.65.0.0"),
@@ -243,6 +245,7 @@ class Tailnet:
         """One change among the fake peers: on or off, gone, new, renamed, another endpoint."""
         if not self.fakes:
             return
+        self.changes += 1
         node = random.choice(list(self.fakes.values()))
         what = random.randrange(10)
         if what < 6:

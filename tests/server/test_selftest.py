@@ -6,12 +6,11 @@ It shows that the server is good enough to test against; real servers are in tes
 """
 
 import binascii
-import os
 import sys
 import time
 import unittest
 
-import world
+import tap
 from world import Client, Lab, TestServer, transfer, up, wait_for
 
 
@@ -63,22 +62,15 @@ class Two(unittest.TestCase):
         self.a = Client(self.lab, "a")
         self.b = Client(self.lab, "b")
 
-    def run(self, result=None):
-        self.result = result
-        return super().run(result)
-
     def finish(self):
-        bad = any(test is self for test, _text in self.result.errors + self.result.failures)
         try:
-            if not bad:
-                for client in (self.a, self.b):
+            for client in (self.a, self.b):
+                if client:
                     client.close()
         except BaseException:
-            bad = True
+            self.lab.print_logs(out=sys.stdout)
             raise
         finally:
-            if bad:
-                self.lab.print_logs(out=sys.stdout)
             self.lab.close()
 
     def enrol_both(self):
@@ -182,50 +174,5 @@ class Many(unittest.TestCase):
             client.close()
 
 
-class Result(unittest.TextTestResult):
-    """TAP."""
-
-    def startTestRun(self):
-        self.number = 0
-
-    def _line(self, verdict, test, tail=""):
-        self.number += 1
-        print(f"{verdict} {self.number} - {'.'.join(test.id().split('.')[1:])}{tail}", flush=True)
-
-    def addSuccess(self, test):
-        self._line("ok", test)
-
-    def addSkip(self, test, reason):
-        self._line("ok", test, f" # SKIP {reason}")
-
-    def _bad(self, test, err):
-        for line in self._exc_info_to_string(err, test).splitlines():
-            print(f"# {line}")
-        self._line("not ok", test)
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._bad(test, err)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._bad(test, err)
-
-
-def main():
-    lack = world.lacking()
-    if lack:
-        print(f"1..0 # SKIP {lack}")
-        sys.exit(77)
-    loader = unittest.TestLoader()
-    if sys.argv[1:]:
-        loader.testNamePatterns = [f"*{name}*" for name in sys.argv[1:]]
-    suite = loader.loadTestsFromModule(sys.modules["__main__"])
-    with open(os.devnull, "w", encoding="ascii") as nowhere:
-        result = unittest.TextTestRunner(nowhere, resultclass=Result).run(suite)
-    print(f"1..{result.number}")
-    sys.exit(0 if result.wasSuccessful() and result.number else 1)
-
-
 if __name__ == "__main__":
-    main()
+    tap.main()

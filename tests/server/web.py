@@ -140,6 +140,7 @@ class Web:
         connection = Connection(reader, writer, transport,
                                 lambda stream: self.control.handle(stream, machine))
         connection.tamper = self._tamper
+        connection.no_window = do == "no-window"
         if do != "no-early":
             challenge = "chalpub:" + noise.public_of(noise.new_private()).hex()
             await connection.early_payload({"nodeKeyChallenge": challenge})
@@ -180,7 +181,8 @@ class Web:
                                body="<form method=\"post\"><button>Approve</button></form>")
         return self._answer(writer, 200, page.encode())
 
-    def close_all(self):
+    def close_all(self, but_relay=False):
         """Ends every connection, as a server that is restarted does."""
-        for writer in list(self.connections):
+        spared = {c.writer for c in self.relay.clients.values()} if but_relay else set()
+        for writer in self.connections - spared:
             writer.transport.abort()
