@@ -170,6 +170,8 @@ hn_paths_map_address (HnPaths *self, HnPathTalk *talk, const HnEndpoint *endpoin
 {
   HnPathAddress *address = g_hash_table_lookup (self->addresses, endpoint);
 
+  if (talk->peer->removed)
+    return;
   if (address != NULL && address->peer == talk->peer)
     {
       address->proven |= proven;
