@@ -45,8 +45,8 @@ typedef struct
   HnControlStream *stream; /* owned, nullable */
   gboolean mapped;         /* a full map came since the start */
   gboolean planned;        /* between two streams by our own choice: counts as reachable */
-  HnBackoff backoff; /* streams without a full map */
-  HnBackoff shorts;  /* streams that gave it and soon ended */
+  HnBackoff backoff;       /* streams without a full map */
+  HnBackoff shorts;        /* streams that gave it and soon ended */
   GSource *retry;
   GSource *watchdog; /* the only timer of an idle client */
   gint64 last_frame_us;

@@ -74,6 +74,7 @@ static void
 read_peer_into (HnMapDecoder *self, HnJsonReader *reader, GPtrArray **list)
 {
   HnMapParser *parser = &self->parser;
+  HnMapRemarks before;
   HnNode *node;
 
   ensure_list (list, (GDestroyNotify) hn_node_unref);
@@ -84,9 +85,14 @@ read_peer_into (HnMapDecoder *self, HnJsonReader *reader, GPtrArray **list)
       hn_json_reader_skip (reader);
       return;
     }
+  hn_map_parser_save_remarks (parser, &before);
   node = hn_map_read_node (parser, reader, FALSE);
   if (node != NULL)
-    g_ptr_array_add (*list, node);
+    {
+      if (hn_json_reader_ok (reader))
+        hn_map_parser_blame (parser, &before, hn_node_get (node)->id);
+      g_ptr_array_add (*list, node);
+    }
   else if (hn_json_reader_ok (reader))
     hn_map_parser_remark (parser, HN_MAP_REMARK_PEER, "a peer is no object");
 }
@@ -140,14 +146,18 @@ read_patch (HnMapDecoder *self, HnJsonReader *reader)
 {
   HnMapUpdate *update = self->parser.update;
   HnPeerPatch patch = { 0 };
+  HnMapRemarks before;
 
   if (update->patches == NULL)
     {
       update->patches = g_array_new (FALSE, FALSE, sizeof (HnPeerPatch));
       g_array_set_clear_func (update->patches, (GDestroyNotify) hn_peer_patch_clear);
     }
+  hn_map_parser_save_remarks (&self->parser, &before);
   if (update->patches->len < MAX_FLAGS && hn_map_read_patch (&self->parser, reader, &patch))
     {
+      if (hn_json_reader_ok (reader))
+        hn_map_parser_blame (&self->parser, &before, patch.id);
       g_array_append_val (update->patches, patch);
       return;
     }
@@ -235,11 +245,15 @@ static void
 read_own_node (HnMapDecoder *self, HnJsonReader *reader)
 {
   HnMapUpdate *update = self->parser.update;
+  HnMapRemarks before;
 
   g_clear_pointer (&update->node, hn_node_unref);
   if (hn_map_read_null (reader))
     return;
+  hn_map_parser_save_remarks (&self->parser, &before);
   update->node = hn_map_read_node (&self->parser, reader, TRUE);
+  if (update->node != NULL)
+    hn_map_parser_blame (&self->parser, &before, hn_node_get (update->node)->id);
   if (update->node == NULL && hn_json_reader_ok (reader))
     hn_map_parser_remark (&self->parser, HN_MAP_REMARK_PART, "Node is no object");
 }

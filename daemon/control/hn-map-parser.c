@@ -47,6 +47,31 @@ hn_map_parser_restore_remarks (HnMapParser *self, const HnMapRemarks *before)
 }
 
 static void
+add_blame (HnMapParser *self, int kind, gint64 node)
+{
+  HnMapBlame blame = { remark_kinds[kind].id, node };
+
+  if (self->update->blames == NULL)
+    self->update->blames = g_array_new (FALSE, FALSE, sizeof blame);
+  g_array_append_val (self->update->blames, blame);
+}
+
+void
+hn_map_parser_blame (HnMapParser *self, const HnMapRemarks *before, gint64 node)
+{
+  for (int kind = 0; kind < HN_MAP_N_REMARKS; kind++)
+    {
+      guint n = self->n_remarks[kind] - before->n[kind];
+
+      if (n == 0 || node <= 0
+          || (self->update->blames != NULL && self->update->blames->len >= HN_MAP_MAX_BLAMES))
+        continue;
+      self->n_blamed[kind] += n;
+      add_blame (self, kind, node);
+    }
+}
+
+static void
 add_remarks (HnMapParser *self)
 {
   GPtrArray *remarks = NULL;
@@ -69,6 +94,8 @@ add_remarks (HnMapParser *self)
                               self->n_remarks[kind], example);
       g_ptr_array_add (remarks, hn_health_item_new (remark_kinds[kind].id, HN_SEVERITY_WARNING,
                                                     remark_kinds[kind].title, text, NULL));
+      if (self->update != NULL && self->n_blamed[kind] < self->n_remarks[kind])
+        add_blame (self, kind, 0);
     }
   if (self->update != NULL)
     self->update->remarks = remarks;
@@ -92,6 +119,7 @@ hn_map_parser_clear (HnMapParser *self)
     {
       g_clear_pointer (&self->examples[kind], g_free);
       self->n_remarks[kind] = 0;
+      self->n_blamed[kind] = 0;
     }
 }
 

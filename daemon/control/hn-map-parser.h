@@ -36,6 +36,7 @@ typedef enum
 #define HN_MAP_MAX_DNS_ROUTES 4096
 #define HN_MAP_MAX_DNS_RECORDS 20000
 #define HN_MAP_MAX_MESSAGES 100
+#define HN_MAP_MAX_BLAMES 256
 
 /* Room for the variable parts of one node, used again for each. */
 typedef struct
@@ -59,6 +60,7 @@ typedef struct
   HnMapUpdate *update;       /* being filled */
   HnMapNodeScratch *scratch; /* owned; NULL until a node came */
   guint n_remarks[HN_MAP_N_REMARKS];
+  guint n_blamed[HN_MAP_N_REMARKS]; /* of them: about a node that is known */
   char *examples[HN_MAP_N_REMARKS]; /* owned */
   gsize n_rule_parts;               /* read so far, see HN_FILTER_RULES_MAX_PARTS */
 } HnMapParser;
@@ -80,6 +82,8 @@ typedef struct
 void hn_map_parser_save_remarks (const HnMapParser *self, HnMapRemarks *out);
 /* Takes back what was counted since. */
 void hn_map_parser_restore_remarks (HnMapParser *self, const HnMapRemarks *before);
+/* What was counted since is about this node. */
+void hn_map_parser_blame (HnMapParser *self, const HnMapRemarks *before, gint64 node);
 
 /* Reads a text without control characters; FALSE and "" for another type, or when it is longer. */
 gboolean hn_map_read_text (HnJsonReader *reader, char *buf, gsize size);

@@ -12,6 +12,7 @@
 #define CLOCK_JITTER_S 5
 #define MAX_MESSAGES 100
 #define MAX_FILTERS 1000
+#define MAX_BLAMES 256
 
 HnMapUpdate *
 hn_map_update_new (void)
@@ -58,6 +59,7 @@ hn_map_update_free (HnMapUpdate *self)
   g_free (self->ping_types);
   g_free (self->ping_payload);
   clear_list (&self->remarks);
+  g_clear_pointer (&self->blames, g_array_unref);
   g_free (self);
 }
 
@@ -89,9 +91,52 @@ static const struct
   [HN_REFUSED_RULES] = { "map-too-many-rules", "The tailnet has too many access rules" },
 };
 
-void
-hn_merge_refuse (HnMerge *merge, HnRefused kind, const char *format, ...)
+static void
+blame (HnMerge *merge, const char *remark, gint64 node)
 {
+  GArray *blames = merge->map->blames;
+  HnMapBlame new = { remark, node > 0 && blames->len < MAX_BLAMES ? node : 0 };
+
+  for (guint i = 0; i < blames->len; i++)
+    {
+      const HnMapBlame *there = &g_array_index (blames, HnMapBlame, i);
+
+      if (there->node == new.node && g_str_equal (there->remark, new.remark))
+        return;
+    }
+  g_array_append_val (blames, new);
+}
+
+static gboolean
+is_blamed (const GArray *blames, const char *remark)
+{
+  for (guint i = 0; i < blames->len; i++)
+    if (g_str_equal (g_array_index (blames, HnMapBlame, i).remark, remark))
+      return TRUE;
+  return FALSE;
+}
+
+void
+hn_merge_absolve (HnMerge *merge, gint64 node)
+{
+  GArray *blames = merge->map->blames;
+
+  for (guint i = blames->len; node > 0 && i > 0; i--)
+    {
+      HnMapBlame old = g_array_index (blames, HnMapBlame, i - 1);
+
+      if (old.node != node)
+        continue;
+      g_array_remove_index_fast (blames, i - 1);
+      if (!is_blamed (blames, old.remark))
+        hn_merge_forget_remark (merge, old.remark);
+    }
+}
+
+void
+hn_merge_refuse (HnMerge *merge, HnRefused kind, gint64 node, const char *format, ...)
+{
+  blame (merge, refused_kinds[kind].id, node);
   if (merge->n_refused[kind]++ == 0)
     {
       va_list args;
@@ -142,6 +187,11 @@ remove_item (GPtrArray *items, const char *id)
 void
 hn_merge_forget_remark (HnMerge *merge, const char *id)
 {
+  GArray *blames = merge->map->blames;
+
+  for (guint i = blames->len; i > 0; i--)
+    if (g_str_equal (g_array_index (blames, HnMapBlame, i - 1).remark, id))
+      g_array_remove_index_fast (blames, i - 1);
   g_ptr_array_add (merge->forgotten, (gpointer) id);
 }
 
@@ -216,7 +266,7 @@ set_filter (HnMerge *merge, const char *name, HnFilterRules *rules)
   if (rules != NULL && !has_room_for_filter (map, name, rules))
     {
       /* What is left out is closed. */
-      hn_merge_refuse (merge, HN_REFUSED_RULES, "all have more than %d sources and destinations",
+      hn_merge_refuse (merge, HN_REFUSED_RULES, 0, "all have more than %d sources and destinations",
                        HN_FILTER_RULES_MAX_PARTS);
       rules = NULL;
     }
@@ -290,7 +340,7 @@ merge_users (HnMerge *merge, HnMapUpdate *update)
         continue;
       if (there == NULL && g_hash_table_size (map->users) >= HN_NETMAP_MAX_USERS)
         {
-          hn_merge_refuse (merge, HN_REFUSED_USERS, "there are more than %d users",
+          hn_merge_refuse (merge, HN_REFUSED_USERS, 0, "there are more than %d users",
                            HN_NETMAP_MAX_USERS);
           continue;
         }
@@ -419,6 +469,8 @@ merge_remarks (HnMerge *merge, HnMapUpdate *update)
 {
   for (guint i = 0; update->remarks != NULL && i < update->remarks->len; i++)
     set_remark (merge, hn_health_item_copy (update->remarks->pdata[i]));
+  HN_FOREACH_IN (update->blames, HnMapBlame, blamed)
+  blame (merge, blamed->remark, blamed->node);
   for (int kind = 0; kind < HN_N_REFUSED; kind++)
     {
       g_autofree char *text = NULL;

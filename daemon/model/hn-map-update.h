@@ -47,6 +47,13 @@ typedef struct
   HnFilterRules *rules;
 } HnNamedFilter;
 
+/* The node that a remark is about, so that the remark goes when the node comes anew or goes. */
+typedef struct
+{
+  const char *remark; /* a constant text */
+  gint64 node;        /* 0: nobody in particular, it stays until a whole list comes */
+} HnMapBlame;
+
 typedef struct
 {
   gsize size; /* of the text that it was made of */
@@ -85,6 +92,7 @@ typedef struct
   gsize ping_payload_len;
   gint64 sleep_seconds; /* Debug.SleepSeconds, 0 none */
   GPtrArray *remarks;   /* of HnHealthItem: elements that were skipped, and why */
+  GArray *blames;       /* of HnMapBlame: for each of them at least one */
 } HnMapUpdate;
 
 HnMapUpdate *hn_map_update_new (void);

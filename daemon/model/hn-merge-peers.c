@@ -85,21 +85,23 @@ check_peer (HnMerge *merge, const HnNodeFields *fields)
   char text[HN_IP_TEXT_MAX];
 
   if (fields->id <= 0)
-    hn_merge_refuse (merge, HN_REFUSED_PEER, "the peer %s has no number", describe (fields));
+    hn_merge_refuse (merge, HN_REFUSED_PEER, fields->id, "the peer %s has no number",
+                     describe (fields));
   else if (hn_node_public_is_zero (&fields->key))
-    hn_merge_refuse (merge, HN_REFUSED_PEER, "the peer %s has no key", describe (fields));
+    hn_merge_refuse (merge, HN_REFUSED_PEER, fields->id, "the peer %s has no key",
+                     describe (fields));
   else if (own != NULL && hn_node_public_equal (&own->key, &fields->key))
-    hn_merge_refuse (merge, HN_REFUSED_KEY, "the peer %s has this machine's own key",
+    hn_merge_refuse (merge, HN_REFUSED_KEY, fields->id, "the peer %s has this machine's own key",
                      describe (fields));
   else if (bad != NULL)
-    hn_merge_refuse (merge, HN_REFUSED_PEER, "the peer %s has the address %s", describe (fields),
-                     hn_prefix_format (bad, text));
+    hn_merge_refuse (merge, HN_REFUSED_PEER, fields->id, "the peer %s has the address %s",
+                     describe (fields), hn_prefix_format (bad, text));
   else
     {
       for (gsize i = 0; own != NULL && i < fields->n_addresses; i++)
         if (has_address (own, &fields->addresses[i].ip))
           {
-            hn_merge_refuse (merge, HN_REFUSED_ADDRESS,
+            hn_merge_refuse (merge, HN_REFUSED_ADDRESS, fields->id,
                              "the peer %s has this machine's own address %s", describe (fields),
                              hn_ip_format (&fields->addresses[i].ip, text));
             return FALSE;
@@ -125,11 +127,14 @@ static gboolean
 make_room (HnMerge *merge, const HnNodeFields *fields, HnNode *other, HnRefused kind,
            const char *what)
 {
-  hn_merge_refuse (merge, kind, "%s is that of %s and of %s", what, describe (hn_node_get (other)),
+  const HnNodeFields *before = hn_node_get (other);
+  gint64 loser = merge->old_peers != NULL ? fields->id : before->id;
+
+  hn_merge_refuse (merge, kind, loser, "%s is that of %s and of %s", what, describe (before),
                    describe (fields));
   if (merge->old_peers != NULL)
     return FALSE;
-  remove_peer (merge, hn_node_get (other)->id);
+  remove_peer (merge, loser);
   return TRUE;
 }
 
@@ -153,7 +158,7 @@ put_peer (HnMerge *merge, HnNode *node)
     return;
   if (old == NULL && g_hash_table_size (peers->by_id) >= HN_NETMAP_MAX_PEERS)
     {
-      hn_merge_refuse (merge, HN_REFUSED_COUNT, "there are more than %d peers",
+      hn_merge_refuse (merge, HN_REFUSED_COUNT, fields->id, "there are more than %d peers",
                        HN_NETMAP_MAX_PEERS);
       return;
     }
@@ -296,8 +301,8 @@ evict_doubles (HnMerge *merge)
 
   if (other != NULL)
     {
-      hn_merge_refuse (merge, HN_REFUSED_KEY, "the peer %s has this machine's own key",
-                       describe (hn_node_get (other)));
+      hn_merge_refuse (merge, HN_REFUSED_KEY, hn_node_get (other)->id,
+                       "the peer %s has this machine's own key", describe (hn_node_get (other)));
       remove_peer (merge, hn_node_get (other)->id);
     }
   for (gsize i = 0; i < own->n_addresses; i++)
@@ -307,7 +312,8 @@ evict_doubles (HnMerge *merge)
       other = hn_peer_table_get_by_address (peers, ip);
       if (other == NULL)
         continue;
-      hn_merge_refuse (merge, HN_REFUSED_ADDRESS, "the peer %s has this machine's own address %s",
+      hn_merge_refuse (merge, HN_REFUSED_ADDRESS, hn_node_get (other)->id,
+                       "the peer %s has this machine's own address %s",
                        describe (hn_node_get (other)), hn_ip_format (ip, text));
       remove_peer (merge, hn_node_get (other)->id);
     }
@@ -327,9 +333,15 @@ hn_merge_peers (HnMerge *merge, const HnMapUpdate *update)
     }
 
   HN_FOREACH_IN (update->peers_removed, gint64, removed)
-  remove_peer (merge, *removed);
+  {
+    hn_merge_absolve (merge, *removed);
+    remove_peer (merge, *removed);
+  }
   for (guint i = 0; update->peers_changed != NULL && i < update->peers_changed->len; i++)
-    put_peer (merge, update->peers_changed->pdata[i]);
+    {
+      hn_merge_absolve (merge, hn_node_get (update->peers_changed->pdata[i])->id);
+      put_peer (merge, update->peers_changed->pdata[i]);
+    }
   HN_FOREACH_IN (update->peer_seen, HnPeerFlag, seen)
   set_seen (merge, seen);
   HN_FOREACH_IN (update->online, HnPeerFlag, online)
@@ -353,11 +365,12 @@ hn_merge_self (HnMerge *merge, HnNode *node)
 
   if (bad != NULL)
     {
-      hn_merge_refuse (merge, HN_REFUSED_SELF, "it has the address %s",
+      hn_merge_refuse (merge, HN_REFUSED_SELF, 0, "it has the address %s",
                        hn_prefix_format (bad, text));
       return;
     }
   hn_merge_forget_remark (merge, "map-bad-self");
+  hn_merge_absolve (merge, hn_node_get (node)->id);
   if (map->self_node != NULL && hn_node_equal (map->self_node, node))
     return;
   g_clear_pointer (&map->self_node, hn_node_unref);

@@ -34,8 +34,12 @@ typedef struct
   gboolean health_changed;
 } HnMerge;
 
-/* Counts something that the guards refuse; the first example of a kind is kept. */
-void hn_merge_refuse (HnMerge *merge, HnRefused kind, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Counts something that the guards refuse; the first example of a kind is kept. @node: the one that is
+ * left out, 0: none or unknown */
+void hn_merge_refuse (HnMerge *merge, HnRefused kind, gint64 node, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+/* A node came anew or went: remarks that were about no other are forgotten. */
+void hn_merge_absolve (HnMerge *merge, gint64 node);
 /* The part that a remark of former runs was about came anew: unless it is made again, it goes. @id
  * is a constant text. */
 void hn_merge_forget_remark (HnMerge *merge, const char *id);

@@ -45,5 +45,6 @@ struct _HnNetmap
   GPtrArray *texts;    /* of HnHealthItem, from the server's plain texts */
   GPtrArray *messages; /* of HnHealthItem, from its messages; their ids without "server-" */
   GPtrArray *remarks;  /* of HnHealthItem, ours */
+  GArray *blames;      /* of HnMapBlame, for those about nodes */
   GPtrArray *health;   /* of HnHealthItem: the three together, as shown */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hn-hash.h"
+#include "model/hn-map-update.h"
 #include "model/hn-netmap-private.h"
 
 static guint
@@ -180,6 +181,7 @@ hn_netmap_new (void)
   self->texts = new_items ();
   self->messages = new_items ();
   self->remarks = new_items ();
+  self->blames = g_array_new (FALSE, FALSE, sizeof (HnMapBlame));
   self->health = new_items ();
   return self;
 }
@@ -208,6 +210,7 @@ hn_netmap_unref (HnNetmap *self)
   g_ptr_array_unref (self->texts);
   g_ptr_array_unref (self->messages);
   g_ptr_array_unref (self->remarks);
+  g_array_unref (self->blames);
   g_ptr_array_unref (self->health);
   g_free (self);
 }

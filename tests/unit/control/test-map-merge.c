@@ -314,6 +314,82 @@ test_remarks (void)
   g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
 }
 
+#define BAD_ADDRESS(id) NODE (id, #id, ",\"AllowedIPs\":[\"nonsense\"]")
+#define CHANGED(peers) "{\"PeersChanged\":[" peers "]}"
+
+/* A remark about peers goes with the last of them that it is about, replaced or removed. */
+static void
+test_mended_peers (void)
+{
+  g_autoptr (HnNetmap) map = new_map ("{" SELF ",\"Peers\":[" NODE (1, "1", "") "," BAD_ADDRESS (
+      2) "," BAD_ADDRESS (3) ",{\"ID\":4,\"Name\":\"nokey\"}]}");
+
+  g_assert_nonnull (health_text (map, "map-bad-address"));
+  g_assert_nonnull (health_text (map, "map-bad-peer"));
+  check (map, CHANGED (NODE (1, "1", ",\"Hostinfo\":{\"OS\":\"linux\"}")), HN_NETMAP_PEERS, 1, 0);
+  check (map, CHANGED (NODE (2, "2", ",\"AllowedIPs\":[]")), 0, 0, 0);
+  g_assert_nonnull (health_text (map, "map-bad-address"));
+  /* One that is still bad stays so, alone now. */
+  check (map, CHANGED (BAD_ADDRESS (3)), HN_NETMAP_HEALTH, 0, 0);
+  g_assert_nonnull (health_text (map, "map-bad-address"));
+  check (map, "{\"PeersRemoved\":[3]}", HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 0, 1);
+  g_assert_null (health_text (map, "map-bad-address"));
+  g_assert_nonnull (health_text (map, "map-bad-peer"));
+  check (map, CHANGED (NODE (4, "4", "")), HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 1, 0);
+  g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
+
+  /* One that nobody knows a number of stays until a list comes. */
+  check (map, CHANGED ("{\"Name\":\"noid\"}"), HN_NETMAP_HEALTH, 0, 0);
+  check (map, CHANGED (NODE (4, "4", "")), 0, 0, 0);
+  check (map, "{\"PeersRemoved\":[0,4]}", HN_NETMAP_PEERS, 0, 1);
+  g_assert_nonnull (health_text (map, "map-bad-peer"));
+  check (map, "{\"Peers\":[" NODE (1, "1", "") "]}", HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 1, 1);
+  g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
+}
+
+/* Of two with one key the newer has it; once the server says where the older went, all is well. */
+static void
+test_mended_duplicate (void)
+{
+  g_autoptr (HnNetmap) map = new_map (FIRST);
+
+  check (map, CHANGED (NODE (3, "1", "")), HN_NETMAP_PEERS | HN_NETMAP_HEALTH, 1, 1);
+  g_assert_nonnull (health_text (map, "map-duplicate-key"));
+  check (map, CHANGED (NODE (3, "1", "")), 0, 0, 0);
+  g_assert_nonnull (health_text (map, "map-duplicate-key"));
+  check (map, "{\"PeersRemoved\":[1]}", HN_NETMAP_HEALTH, 0, 0);
+  g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
+
+  /* What is wrong with our own node, and with a patch. */
+  check (map, "{\"Node\":" BAD_ADDRESS (9) "}", HN_NETMAP_SELF | HN_NETMAP_HEALTH, 0, 0);
+  check (map, "{" SELF "}", HN_NETMAP_SELF | HN_NETMAP_HEALTH, 0, 0);
+  check (map, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Endpoints\":[\"x\"]}]}", HN_NETMAP_HEALTH, 0,
+         0);
+  g_assert_nonnull (health_text (map, "map-bad-address"));
+  check (map, CHANGED (NODE (2, "2", "")), HN_NETMAP_HEALTH, 0, 0);
+  g_assert_cmpuint (hn_netmap_get_health (map)->len, ==, 0);
+}
+
+/* More culprits than are remembered: then the remark stays until a list comes. */
+static void
+test_many_culprits (void)
+{
+  g_autoptr (HnNetmap) map = new_map (FIRST);
+  g_autoptr (GString) bad = g_string_new ("{\"PeersChanged\":[");
+  g_autoptr (GString) removed = g_string_new ("{\"PeersRemoved\":[");
+
+  for (guint i = 10; i < 610; i++)
+    {
+      g_string_append_printf (bad, "%s{\"ID\":%u}", i > 10 ? "," : "", i);
+      g_string_append_printf (removed, "%s%u", i > 10 ? "," : "", i);
+    }
+  g_string_append (bad, "]}");
+  g_string_append (removed, "]}");
+  check (map, bad->str, HN_NETMAP_HEALTH, 0, 0);
+  check (map, removed->str, 0, 0, 0);
+  g_assert_nonnull (strstr (health_text (map, "map-bad-peer"), "Skipped 600"));
+}
+
 /* In a delta the newer peer has the address: the server may say only later that the older is gone. */
 static void
 test_takeover (void)
@@ -327,7 +403,7 @@ test_takeover (void)
   g_assert_cmpuint (change->removed->len, ==, 1);
   g_assert_cmpint (hn_node_get (change->removed->pdata[0])->id, ==, 1);
   g_assert_null (hn_netmap_get_peer (map, 1));
-  check (map, "{\"PeersRemoved\":[1]}", 0, 0, 0);
+  check (map, "{\"PeersRemoved\":[1]}", HN_NETMAP_HEALTH, 0, 0);
   peer (map, 5);
   /* Two that swap keys in one message are both there afterwards. */
   check (map,
@@ -638,6 +714,9 @@ main (int argc, char **argv)
   g_test_add_func ("/map-merge/patch-key", test_patch_key);
   g_test_add_func ("/map-merge/guards", test_guards);
   g_test_add_func ("/map-merge/remarks", test_remarks);
+  g_test_add_func ("/map-merge/mended-peers", test_mended_peers);
+  g_test_add_func ("/map-merge/mended-duplicate", test_mended_duplicate);
+  g_test_add_func ("/map-merge/many-culprits", test_many_culprits);
   g_test_add_func ("/map-merge/takeover", test_takeover);
   g_test_add_func ("/map-merge/derp", test_derp);
   g_test_add_func ("/map-merge/dns", test_dns);
