@@ -331,12 +331,18 @@ collect_routes (gpointer data, gpointer user_data)
     hn_derive_peer_routes (node, collect->routes);
 }
 
+gboolean
+hn_derive_routes_shared (guint n_peers, gboolean shared)
+{
+  return n_peers > (shared ? HN_FEW_PEER_ROUTES : HN_MAX_PEER_ROUTES);
+}
+
 GArray *
-hn_derive_routes (HnNetmap *netmap, gint64 now)
+hn_derive_routes (HnNetmap *netmap, gboolean shared, gint64 now)
 {
   Collect collect = { g_array_new (FALSE, FALSE, sizeof (HnPrefix)), now, 0 };
 
-  if (hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES)
+  if (shared)
     {
       /* tailcfg's ranges; the server's own prefixes always lie inside them */
       HnPrefix range;

@@ -12,8 +12,10 @@
 #include "model/hn-netmap.h"
 #include "model/hn-preferences.h"
 
-/* Peers beyond this share one route for each of the tailnet's ranges. */
+/* So many peers share one route for each of the tailnet's ranges, until a good deal fewer are left:
+ * to change over costs as much as all routes together. */
 #define HN_MAX_PEER_ROUTES 10000
+#define HN_FEW_PEER_ROUTES 9000
 
 /* Everything the status depends on. Borrowed. */
 typedef struct
@@ -47,7 +49,9 @@ gboolean hn_derive_device_wanted (const HnDeriveInput *input);
 /* Our own addresses and the peers' routes that go to the device. (transfer full), GArray of
  * HnPrefix each. @expired peers have none. */
 GArray *hn_derive_addresses (HnNetmap *netmap);
-GArray *hn_derive_routes (HnNetmap *netmap, gint64 now);
+GArray *hn_derive_routes (HnNetmap *netmap, gboolean shared, gint64 now);
+/* Whether peers share their routes, where @shared says whether they did before. */
+gboolean hn_derive_routes_shared (guint n_peers, gboolean shared);
 /* The routes of one peer: its own addresses. */
 void hn_derive_peer_routes (const HnNode *node, GArray *routes);
 

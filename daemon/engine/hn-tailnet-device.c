@@ -160,7 +160,9 @@ static gboolean
 apply_links (HnTailnet *self, HnNetmap *netmap, GError **error)
 {
   g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
-  g_autoptr (GArray) routes = hn_derive_routes (netmap, hn_tailnet_server_now (self));
+  gboolean shared
+      = hn_derive_routes_shared (hn_netmap_get_n_peers (netmap), self->device.routes_shared);
+  g_autoptr (GArray) routes = hn_derive_routes (netmap, shared, hn_tailnet_server_now (self));
   HnLinkSettings settings = {
     .ifindex = hn_tun_get_ifindex (self->device.tun),
     .mtu = hn_tailnet_device_get_mtu (self),
@@ -172,6 +174,7 @@ apply_links (HnTailnet *self, HnNetmap *netmap, GError **error)
     .n_routes = routes->len,
   };
 
+  self->device.routes_shared = shared;
   return hn_links_apply (self->services.links, &settings, error);
 }
 
@@ -303,9 +306,8 @@ void
 hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
 {
   HnTailnetDevice *device = &self->device;
-  /* so many share their routes: a delta changes them only when the number crosses the line */
-  gboolean many = hn_netmap_get_n_peers (netmap) > HN_MAX_PEER_ROUTES;
-  gboolean were_many = hn_peer_list_get_size (self->peers) > HN_MAX_PEER_ROUTES;
+  /* then a delta changes no routes, unless the number crosses the line */
+  gboolean shared = hn_derive_routes_shared (hn_netmap_get_n_peers (netmap), device->routes_shared);
 
   if (device->dataplane != NULL && (change->parts & HN_NETMAP_DERP) != 0)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
@@ -313,7 +315,8 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
     choose_home (self);
   if (device->dataplane == NULL)
     return;
-  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0 || many != were_many
+  if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0
+      || shared != device->routes_shared
       || change->changed->len + change->removed->len > MANY_CHANGES)
     {
       hn_tailnet_device_refresh (self);
@@ -322,7 +325,7 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
   if ((change->parts & HN_NETMAP_PEERS) != 0)
     {
       push_peer_changes (self, change);
-      if (!many)
+      if (!shared)
         change_routes (self, change);
     }
 }

@@ -29,6 +29,7 @@ typedef struct
   HnTun *tun;             /* owned; NULL: no device */
   HnDataplane *dataplane; /* owned */
   guint number;           /* headnetN, and the routing table */
+  gboolean routes_shared; /* by the peers, because they are many */
   GError *error;          /* owned; why there is none */
   HnBackoff backoff;
   GSource *retry; /* owned */

@@ -135,7 +135,7 @@ check_derived (Engine *engine)
   if (!hn_derive_device_wanted (&input))
     return;
   addresses = hn_derive_addresses (engine->map);
-  routes = hn_derive_routes (engine->map, NOW);
+  routes = hn_derive_routes (engine->map, FALSE, NOW);
   /* A server may name addresses, never all of the internet. */
   for (guint i = 0; i < routes->len; i++)
     g_assert_cmpuint (g_array_index (routes, HnPrefix, i).bits, >, 0);

@@ -252,8 +252,8 @@ static void
 test_routes (void)
 {
   g_autoptr (HnNetmap) netmap = make_netmap (0);
-  g_autoptr (GArray) now = hn_derive_routes (netmap, NOW);
-  g_autoptr (GArray) later = hn_derive_routes (netmap, NOW + 60);
+  g_autoptr (GArray) now = hn_derive_routes (netmap, FALSE, NOW);
+  g_autoptr (GArray) later = hn_derive_routes (netmap, FALSE, NOW + 60);
   g_autoptr (GArray) own = hn_derive_addresses (netmap);
   char text[HN_IP_TEXT_MAX];
 
@@ -263,6 +263,17 @@ test_routes (void)
   g_assert_cmpstr (hn_prefix_format (&g_array_index (later, HnPrefix, 0), text), ==,
                    "100.64.0.2/32");
   g_assert_cmpuint (own->len, ==, 1);
+
+  /* many peers share two routes, and do not change over with each that comes and goes */
+  g_clear_pointer (&now, g_array_unref);
+  now = hn_derive_routes (netmap, TRUE, NOW);
+  g_assert_cmpuint (now->len, ==, 2);
+  g_assert_cmpstr (hn_prefix_format (&g_array_index (now, HnPrefix, 0), text), ==, "100.64.0.0/10");
+  g_assert_false (hn_derive_routes_shared (10000, FALSE));
+  g_assert_true (hn_derive_routes_shared (10001, FALSE));
+  g_assert_true (hn_derive_routes_shared (9001, TRUE));
+  g_assert_false (hn_derive_routes_shared (9000, TRUE));
+
   g_assert_cmpint (hn_derive_next_expiry (netmap, NOW), ==, NOW + 60);
   g_assert_cmpint (hn_derive_next_expiry (netmap, NOW + 60), ==, 0);
 }
