@@ -11,12 +11,14 @@ import os
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-                                "interop"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "interop"))
+sys.path.insert(1, HERE)
 
 import case  # noqa: E402
 import client  # noqa: E402
 from lab import LabError, wait_for  # noqa: E402
+from table import row  # noqa: E402
 
 # What is timed is only judged strictly in a release build.
 SANITIZED = os.environ.get("HEADNET_SANITIZED", "") not in ("", "none")
@@ -92,6 +94,9 @@ class FaultCase(case.TestCase):
 
     def log_mark(self):
         return len(self.client.log())
+
+
+__all__ = ["FaultCase", "SANITIZED", "client", "main", "row", "wait_for"]
 
 
 def main():

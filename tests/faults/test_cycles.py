@@ -64,6 +64,10 @@ class Cycles(fault.FaultCase):
                   f"down: median {statistics.median(downs):.2f} s, worst {max(downs):.2f} s")
         sent = 50 * (WARM_UP + CYCLES)
         self.note(f"{answers} of {sent} pings answered")
+        fault.row(f"up, traffic, down: {CYCLES} times after {WARM_UP}",
+                  f"{answers} of {sent} pings answered",
+                  f"up to first ping: median {statistics.median(ups):.2f} s, worst {max(ups):.2f} s",
+                  f"nothing: {last[0] - warm[0]:+} kB, {last[2] - warm[2]:+} descriptors")
         # a relay may lose one now and then, and both ends make sessions just then
         self.assertGreater(answers, 0.99 * sent)
         self.assertLessEqual(last[2], warm[2], "descriptors")

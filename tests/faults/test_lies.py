@@ -74,7 +74,9 @@ class Lies(own.OwnCase):
         begin = bad = time.monotonic()
         if fault["at"] == "register":  # only who comes back registers
             self.own.ctl("down")
+            begin = time.monotonic()
             self.own.ctl("up", code={0, 1, 7}, timeout=30)
+            bad = time.monotonic()
             complaint += [f"headnetctl up: {line}" for line in
                           self.own.complaint.strip().splitlines()]
         elif fault["at"] == "derp":

@@ -50,6 +50,7 @@ class Network(fault.FaultCase):
         self.note(f"{what}: seen after {noticed:.1f} s: {seen}; {len(lines)} log lines in "
                   f"{seconds:.0f} s; first ping {took:.2f} s and no complaint {settled:.2f} s after "
                   "it is back")
+        fault.row(f"{what}, for {seconds:.0f} s", seen, took, "nothing")
         self.assertLess(len(lines), LINES, "\n".join(lines))
 
     def test_address_gone(self):
@@ -97,6 +98,7 @@ class Network(fault.FaultCase):
         took = self.first_ping(begin, LIMIT)
         self.client.wait_state("running")
         self.note(f"start without network: {seen}; first ping {took:.2f} s after the link is up")
+        fault.row("start without network", seen, took, "nothing")
 
     def test_others_take_ours(self):
         """Device, addresses, routes and rules that others delete come back by themselves."""
@@ -124,6 +126,7 @@ class Network(fault.FaultCase):
             self.client.wait_state("running")
             self.note(f"{what}: {seen}; all back after {back:.2f} s, ping after {took:.2f} s, "
                       f"{len(self.log_since(mark).splitlines())} log lines")
+            fault.row(f"by others: {what}", seen, took, "nothing")
             self.assertLess(len(self.log_since(mark).splitlines()), 10)
 
     def test_bus_restarted(self):
@@ -157,6 +160,8 @@ class Network(fault.FaultCase):
             self.assert_kernel(self.running, "as before")
             self.note(f"bus ended by signal {kill}: headnetd ended with 1 after {ended:.2f} s, "
                       f"first ping {took:.2f} s after its restart; it said: {text[-1]}")
+            fault.row(f"the bus ended by signal {kill}; both started again",
+                      f"exit status 1: {text[-1]}", took, "nothing")
 
 
 if __name__ == "__main__":

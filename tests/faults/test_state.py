@@ -103,9 +103,13 @@ class State(fault.FaultCase):
             self.client.start()
         self.assertEqual(self.names(), sorted([name, "second"]))
         self.client.wait_state("running", path)
-        self.note(f"{len(damages)} damages: first ping {self.first_ping():.2f} s after the repair")
+        took = self.first_ping()
+        self.note(f"{len(damages)} damages: first ping {took:.2f} s after the repair")
         for file, reason in reasons.items():
             self.note(f"garbage in {file}: one line in the log: {reason.lstrip(': ')}")
+            fault.row(f"{file} empty, cut, garbage, zeroes or too big",
+                      f"other tailnets work; one line in the log: {reason.lstrip(': ')}", took,
+                      "nothing; the file is left alone")
 
     def test_unreadable(self):
         """Folders without the right to read them: one profile is left alone; the whole is refused."""
@@ -122,17 +126,21 @@ class State(fault.FaultCase):
         told = [line for line in self.log_since(mark).splitlines() if LEFT_ALONE in line]
         self.assertEqual(len(told), 1)
         self.note(f"folder of a profile not readable: {told[0]}")
+        fault.row("folder of a profile not readable", told[0], "a restart", "nothing")
         self.client.stop()
         os.chmod(self.folder(own), 0o700)
 
         os.chmod(self.client.state, 0)
         text = self.start_refused("Permission denied", *NOT_ALL_POWERFUL)
         self.note(f"state directory not readable: exit 1: {text}")
+        fault.row("state directory not readable", f"exit status 1: {text}", "a restart", "nothing")
         os.chmod(self.client.state, 0o700)
         for mode in (0o777, 0o770, 0o1777):
             os.chmod(self.client.state, mode)
             text = self.start_refused("Others may write to .*; refusing")
         self.note(f"state directory that others may write to: exit 1: {text}")
+        fault.row("state directory that others may write to", f"exit status 1: {text}",
+                  "a restart", "nothing")
         os.chmod(self.client.state, 0o700)
         self.launch()
         self.first_ping()
@@ -143,6 +151,8 @@ class State(fault.FaultCase):
         before = self.snapshot()
         text = self.start_refused("Another headnetd uses")
         self.note(f"a second daemon on the same state: exit 1: {text}")
+        fault.row("a second daemon on the same state directory",
+                  f"exit status 1: {text}; the first does not notice", "none needed", "nothing")
         self.assertTrue(self.ping())
         self.assertEqual(self.snapshot(), before)
         self.assertEqual(self.client.property("State"), "running")
@@ -190,14 +200,18 @@ class State(fault.FaultCase):
             key = self.server.key()
             machine.ctl("login", "--auth-key-file", "-", stdin=key + "\n", code=1)
             self.assertIn("No space left on device", machine.complaint)
-            self.note(f"login, disk full: exit 1: {machine.complaint.strip()}; {self.seen()}")
+            complaint = machine.complaint.strip()
+            self.note(f"login, disk full: exit 1: {complaint}; {self.seen()}")
             os.unlink(self.folder("filler"))
             self.assertEqual(self.snapshot(), before)
 
             # the same key is still good when there is room again
             machine.ctl("login", "--auth-key-file", "-", stdin=key + "\n")
             machine.wait_state("running")
-            self.note(f"room again, same key: first ping {self.first_ping():.2f} s after the login")
+            took = self.first_ping()
+            self.note(f"room again, same key: first ping {took:.2f} s after the login")
+            fault.row("disk full: add, set, login; then room again, and the same key",
+                      f"exit status 1: {complaint}; what was saved stays", took, "nothing")
             machine.kill()
             self.first_ping(self.launch())
             self.assertEqual([n for n in os.listdir(self.folder(os.path.basename(own)))
