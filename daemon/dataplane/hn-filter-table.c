@@ -14,6 +14,9 @@
 #include "dataplane/hn-filter-sets.h"
 #include "dataplane/hn-filter-sources.h"
 
+/* How many groups of one node may stand one behind the other. */
+#define MAX_APART 16
+
 struct _HnFilterTable
 {
   gatomicrefcount ref_count;
@@ -369,28 +372,34 @@ make_pieces (Builder *self)
   g_array_sort (self->pieces, compare_pieces);
 }
 
-/* What the groups of @n pieces of one node open together; those that do not fit stay closed. */
+/* What the groups of @n pieces of one node open, beside @entry. They are added up while there is room
+ * for the sum; some more can stand one behind the other; what is beyond stays closed. */
 static guint32
-add_groups (Builder *self, const Piece *pieces, guint n)
+add_groups (Builder *self, const Piece *pieces, guint n, guint32 entry)
 {
+  HnFilterSets *all = self->table->sets;
   g_autofree guint32 *sets = g_new (guint32, n);
   gsize n_ports = 0;
   guint n_sets = 0;
+  guint n_apart = 0;
 
   for (guint i = 0; i < n; i++)
     {
       Group *group = self->groups->pdata[pieces[i].group];
-      const guint size = hn_filter_sets_get_size (self->table->sets, group->set);
+      const guint size = hn_filter_sets_get_size (all, group->set);
 
-      if (n == 1 || hn_filter_sets_has_room (self->table->sets, n_ports + size))
+      if (hn_filter_sets_has_room (all, n_ports + size))
         {
           n_ports += size;
           sets[n_sets++] = group->set;
         }
+      else if (n_apart++ < MAX_APART)
+        entry = hn_filter_sets_enter (all, group->set, entry);
       else
         skip_group (self, group);
     }
-  return n_sets > 0 ? hn_filter_sets_add (self->table->sets, sets, n_sets) : 0;
+  return n_sets > 0 ? hn_filter_sets_enter (all, hn_filter_sets_add (all, sets, n_sets), entry)
+                    : entry;
 }
 
 /* What each leaf lets in: as many entries as there are leaves. */
@@ -410,8 +419,7 @@ make_leaves (Builder *self)
         next++;
       nodes[node] = nodes[node / 2];
       if (next > start)
-        nodes[node] = hn_filter_sets_enter (
-            self->table->sets, add_groups (self, pieces + start, next - start), nodes[node]);
+        nodes[node] = add_groups (self, pieces + start, next - start, nodes[node]);
     }
   return g_memdup2 (nodes + n_leaves, n_leaves * sizeof *nodes);
 }

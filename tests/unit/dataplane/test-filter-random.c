@@ -374,6 +374,32 @@ test_hostile (void)
     }
 }
 
+/* A rule with more sources than there may be in all is not in force, the one behind it is. */
+static void
+test_too_much (void)
+{
+  HnFilterRule *rules = g_new0 (HnFilterRule, 2);
+  g_autoptr (HnFilterRules) owner = NULL;
+  g_autoptr (HnFilterTable) table = NULL;
+  HnIp from = { .family = 4 };
+  HnIp ours;
+
+  g_assert_true (hn_ip_parse ("100.64.0.1", &ours));
+  rules[0] = one_rule (&from, &ours, HN_FILTER_MAX_SOURCES + 1, 1);
+  for (guint i = 0; i <= HN_FILTER_MAX_SOURCES; i++)
+    {
+      set_number (&rules[0].sources[i].first, 2 * i);
+      rules[0].sources[i].last = rules[0].sources[i].first;
+    }
+  set_number (&from, 0x40000000);
+  rules[1] = one_rule (&from, &ours, 1, 1);
+  owner = hn_filter_rules_new_take (rules, 2);
+  table = hn_filter_table_new (owner, NULL, &ours);
+  g_assert_cmpuint (hn_filter_table_get_skipped (table), ==, 1);
+  g_assert_true (hn_filter_table_allows (table, from.bytes, 6, 22));
+  g_assert_false (hn_filter_table_allows (table, rules[0].sources[5].first.bytes, 6, 22));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -381,5 +407,6 @@ main (int argc, char **argv)
   g_assert_true (hn_crypto_init (NULL));
   g_test_add_func ("/dataplane/filter/random", test_random);
   g_test_add_func ("/dataplane/filter/hostile", test_hostile);
+  g_test_add_func ("/dataplane/filter/too-much", test_too_much);
   return g_test_run ();
 }
