@@ -3,7 +3,8 @@
 """One cell of the grid, alone in a laboratory of its own: which path two nodes come to use, how soon,
 and whether a packet is lost meanwhile.
 
-    cell.py CLIENTS KIND KIND [--seconds N] [--server VERSION] [--ipv6] [--switch SECOND:SITE:KIND]...
+    cell.py CLIENTS KIND KIND [--seconds N] [--server VERSION] [--ipv6] [--mapping HOW]
+            [--switch SECOND:SITE:KIND]...
 
 CLIENTS: hn-ts, hn-hn or ts-ts (Headnet, tailscaled), on a and b. Prints one line of JSON. The first
 packet is a's; SECOND counts from its answer.
@@ -79,12 +80,14 @@ class Pings:
         return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers) if numbers else []
 
 
-def expected(kind_a, kind_b, ipv6):
+def expected(kind_a, kind_b, ipv6, mapping):
     """Direct wherever two real tailscaled get there."""
     if ipv6:
         return "direct"
     if "blocked" in (kind_a, kind_b):
         return "relay"
+    if mapping:
+        return "direct"
     return "relay" if "hard" in (kind_a, kind_b) and "none" not in (kind_a, kind_b) else "direct"
 
 
@@ -92,7 +95,7 @@ def measure(lab, a, b, args):
     """What the two nodes do from a's first packet on."""
     switches = sorted((float(at), site, kind)
                       for at, site, kind in (text.split(":") for text in args.switch))
-    wanted = args.expect or expected(args.a, args.b, args.ipv6)
+    wanted = args.expect or expected(args.a, args.b, args.ipv6, args.mapping)
     time.sleep(SETTLE)
     watches = [a.watch(b.name), b.watch(a.name)]
     begin = time.monotonic()
@@ -135,10 +138,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--server", default="0.29.2")
     parser.add_argument("--ipv6", action="store_true")
+    parser.add_argument("--mapping", choices=("all", "pmp", "upnp"), default="",
+                        help="the routers open ports on demand")
     parser.add_argument("--expect", choices=("direct", "relay"))
     parser.add_argument("--switch", action="append", default=[], metavar="SECOND:SITE:KIND")
     args = parser.parse_args()
-    with natlab.NatLab(args.a, args.b, args.ipv6) as lab:
+    with natlab.NatLab(args.a, args.b, args.ipv6, args.mapping) as lab:
         try:
             server = servers.Headscale(lab, args.server)
             a, b = nodes.pair(lab, server, args.clients)

@@ -9,6 +9,10 @@ A router's NAT is of one of these kinds:
     easy     one mapping for all destinations, keeping the port; filtered by address and port
     hard     a new port for every destination ("symmetric")
     blocked  easy, and all UDP dropped: only TCP gets through, and so only a relay is left
+
+With mapping both routers run miniupnpd, which opens ports on demand: "all" by PCP, NAT-PMP and UPnP,
+"pmp" and "upnp" not by the other. It refuses to do so with an address from the documentation's ranges on the outside, so the routers have
+others then, which no packet ever leaves the laboratory with.
 """
 
 import os
@@ -27,6 +31,32 @@ POST = {
     "hard": 'oifname "wan" meta nfproto ipv4 masquerade fully-random',
     "blocked": 'oifname "wan" meta nfproto ipv4 masquerade',
 }
+# Outside addresses that look public, for miniupnpd.
+PUBLIC = "45.67.89"
+MAPPING = """ext_ifname=wan
+listening_ip=lan
+enable_natpmp={pmp}
+enable_upnp={upnp}
+system_uptime=yes
+uuid=8a62d6d0-0000-4000-8000-0000000000{number}
+upnp_table_name=mapping
+upnp_nat_table_name=mapping
+upnp_forward_chain=mapped_forward
+upnp_nat_chain=mapped_in
+upnp_nat_postrouting_chain=mapped_out
+lease_file={folder}/leases
+allow 1024-65535 0.0.0.0/0 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+"""
+MAPPING_RULES = """table inet mapping {
+  chain mapped_forward { }
+  chain mapped_in { }
+  chain mapped_out { }
+  chain forward { type filter hook forward priority -10; policy accept; jump mapped_forward; }
+  chain prerouting { type nat hook prerouting priority -100; jump mapped_in; }
+  chain postrouting { type nat hook postrouting priority 90; jump mapped_out; }
+}
+"""
 # A stray packet to the router itself must not leave an entry that takes the port from the mapping
 # of a host behind it: home routers drop it, too.
 RULES = """table inet headnet
@@ -37,6 +67,7 @@ table inet headnet {{
     {udp}
     ct state established,related accept
     ct state invalid drop
+    ct status dnat accept
     {fresh}
   }}
   chain input {{
@@ -93,7 +124,12 @@ class Site(Host):
 
 
 class Router(Host):
-    """Between a site and the public network: "wan" is 203.0.113.N."""
+    """Between a site and the public network: "wan" is 203.0.113.N, or another with mapping."""
+
+    def __init__(self, lab, name, number):
+        super().__init__(lab, name, number)
+        self.network = PUBLIC if lab.mapping else "203.0.113"
+        self.address = f"{self.network}.{number}"
 
     def create(self):
         super().create()
@@ -106,19 +142,32 @@ class Router(Host):
         run("ip", "-n", bridge_ns, "link", "set", port, "up", "master", "br0")
         self.run("ip", "link", "set", "wan", "up")
         self.run("ip", "addr", "add", f"{self.address}/24", "dev", "wan")
+        self.run("ip", "route", "replace", "203.0.113.0/24", "dev", "wan")
         if self.lab.ipv6:
             self.run("ip", "addr", "add", f"2001:db8::{self.number}/64", "dev", "wan")
 
     def move(self, number):
         """Another public address, as a provider hands out at night."""
-        self.run("ip", "addr", "add", f"203.0.113.{number}/24", "dev", "wan")
+        self.run("ip", "addr", "add", f"{self.network}.{number}/24", "dev", "wan")
         self.run("ip", "addr", "del", f"{self.address}/24", "dev", "wan")
-        self.address = f"203.0.113.{number}"
+        self.address = f"{self.network}.{number}"
         self.forget()
 
     def forget(self):
         """Loses the state of all flows."""
         self.run("conntrack", "-F", check=False)
+
+    def offer_mapping(self):
+        """Starts miniupnpd."""
+        folder = self.lab.path(f"mapping.{self.name}", "")
+        with open(f"{folder}conf", "w", encoding="ascii") as file:
+            file.write(MAPPING.format(number=self.number, folder=folder.rstrip("/"),
+                                      pmp="no" if self.lab.mapping == "upnp" else "yes",
+                                      upnp="no" if self.lab.mapping == "pmp" else "yes"))
+        self.run("nft", "-f", "-", stdin=MAPPING_RULES)
+        self.run("ip", "route", "replace", "239.0.0.0/8", "dev", "lan")
+        return self.start(f"miniupnpd.{self.name}", "miniupnpd", "-d", "-f", f"{folder}conf",
+                          "-P", f"{folder}pid")
 
     def set_kind(self, kind):
         nat = kind != "none"
@@ -134,8 +183,8 @@ class Router(Host):
 class NatLab(Lab):
     """A Lab whose hosts a and b sit behind routers; every other host is public."""
 
-    def __init__(self, kind_a="none", kind_b="none", ipv6=False):
-        self.ipv6 = ipv6
+    def __init__(self, kind_a="none", kind_b="none", ipv6=False, mapping=""):
+        self.ipv6, self.mapping = ipv6, mapping
         self.routers, self.kinds = {}, {}
         super().__init__()
         try:
@@ -155,6 +204,8 @@ class NatLab(Lab):
         site.wire(router)
         self.routers[name], self.hosts[name] = router, site
         self._write_names()
+        if self.mapping:
+            router.offer_mapping()
 
     def host(self, name):
         fresh = name not in self.hosts
@@ -166,8 +217,10 @@ class NatLab(Lab):
         return host
 
     def _route(self, host):
-        """What a host of the public network has to know: the sites that are not behind a NAT, and
+        """What a host of the public network has to know: the routers, the sites that are not behind a NAT, and
         all of them with IPv6, which nobody translates."""
+        if self.mapping and host not in self.routers.values():
+            host.run("ip", "route", "replace", f"{PUBLIC}.0/24", "dev", "eth0")
         for name, router in self.routers.items():
             if router is host:
                 continue

@@ -12,6 +12,7 @@ strictly: for a loaded machine and a build with sanitizers.
 """
 
 import argparse
+import shutil
 import sys
 
 import natlab
@@ -28,6 +29,9 @@ HEADER = ("clients, cell", "a's path", "s", "b's path", "s", "lost", "")
 MORE = (
     ("none-none, IPv6", ["none", "none", "--ipv6"], 0),
     ("hard-hard, IPv6", ["hard", "hard", "--ipv6", "--expect", "relay"], 0),
+    ("hard-hard, mapping", ["hard", "hard", "--mapping", "all"], 0),
+    ("hard-hard, NAT-PMP", ["hard", "hard", "--mapping", "pmp"], 0),
+    ("hard-hard, UPnP", ["hard", "hard", "--mapping", "upnp"], 0),
     ("blocked-easy, a opens", ["blocked", "easy", "--switch", "10:a:easy", "--expect", "direct"],
      0),
     ("easy-easy, a blocked 10 s", ["easy", "easy", "--switch", "10:a:blocked", "--switch",
@@ -86,6 +90,9 @@ def main():
         cells = [cell for cell in cells if cell[0] in args.cells.split("+")]
     elif args.quick:
         cells = [cell for cell in cells if cell[0] in QUICK]
+    if not shutil.which("miniupnpd"):
+        print("# no miniupnpd here: the cells with it are left out")
+        cells = [cell for cell in cells if "--mapping" not in cell[1]]
     chosen = [(clients, *cell) for clients in (args.clients or "hn-ts,hn-hn").split(",")
               for cell in cells]
     if args.quick and not args.clients and not args.cells:
