@@ -87,10 +87,17 @@ read_peer_into (HnMapDecoder *self, HnJsonReader *reader, GPtrArray **list)
     }
   hn_map_parser_save_remarks (parser, &before);
   node = hn_map_read_node (parser, reader, FALSE);
-  if (node != NULL)
+  if (node != NULL && hn_node_get_size (node) > HN_NETMAP_MAX_BYTES - parser->node_bytes)
+    {
+      hn_map_parser_remark (parser, HN_MAP_REMARK_CUT, "the peers take more than %d bytes",
+                            HN_NETMAP_MAX_BYTES);
+      hn_node_unref (node);
+    }
+  else if (node != NULL)
     {
       if (hn_json_reader_ok (reader))
         hn_map_parser_blame (parser, &before, hn_node_get (node)->id);
+      parser->node_bytes += hn_node_get_size (node);
       g_ptr_array_add (*list, node);
     }
   else if (hn_json_reader_ok (reader))

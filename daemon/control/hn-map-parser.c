@@ -114,6 +114,7 @@ void
 hn_map_parser_clear (HnMapParser *self)
 {
   g_clear_pointer (&self->scratch, g_free);
+  self->node_bytes = 0;
   self->n_rule_parts = 0;
   for (int kind = 0; kind < HN_MAP_N_REMARKS; kind++)
     {

@@ -62,6 +62,7 @@ typedef struct
   guint n_remarks[HN_MAP_N_REMARKS];
   guint n_blamed[HN_MAP_N_REMARKS]; /* of them: about a node that is known */
   char *examples[HN_MAP_N_REMARKS]; /* owned */
+  gsize node_bytes;                 /* of the peers read so far */
   gsize n_rule_parts;               /* read so far, see HN_FILTER_RULES_MAX_PARTS */
 } HnMapParser;
 

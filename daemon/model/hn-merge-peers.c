@@ -138,6 +138,14 @@ make_room (HnMerge *merge, const HnNodeFields *fields, HnNode *other, HnRefused 
   return TRUE;
 }
 
+static gboolean
+has_room (const HnPeerTable *peers, const HnNode *old, const HnNode *node)
+{
+  gsize others = peers->bytes - (old != NULL ? hn_node_get_size (old) : 0);
+
+  return others + hn_node_get_size (node) <= HN_NETMAP_MAX_BYTES;
+}
+
 /* Adds or replaces one peer, if it makes sense. */
 static void
 put_peer (HnMerge *merge, HnNode *node)
@@ -160,6 +168,13 @@ put_peer (HnMerge *merge, HnNode *node)
     {
       hn_merge_refuse (merge, HN_REFUSED_COUNT, fields->id, "there are more than %d peers",
                        HN_NETMAP_MAX_PEERS);
+      return;
+    }
+
+  if (!has_room (peers, old, node))
+    {
+      hn_merge_refuse (merge, HN_REFUSED_COUNT, fields->id, "the peers take more than %d bytes",
+                       HN_NETMAP_MAX_BYTES);
       return;
     }
 

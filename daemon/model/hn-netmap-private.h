@@ -15,6 +15,7 @@ typedef struct
   GHashTable *by_id;      /* set of HnNodeFields */
   GHashTable *by_key;     /* set of HnNodeFields */
   GHashTable *by_address; /* HnIp -> HnNodeFields */
+  gsize bytes;            /* of the nodes */
 } HnPeerTable;
 
 void hn_peer_table_init (HnPeerTable *self);

@@ -48,6 +48,7 @@ hn_peer_table_init (HnPeerTable *self)
 {
   self->by_id = g_hash_table_new_full (fields_hash_id, fields_equal_id, fields_unref, NULL);
   self->by_key = g_hash_table_new (fields_hash_key, fields_equal_key);
+  self->bytes = 0;
   self->by_address = g_hash_table_new ((GHashFunc) hn_ip_hash, (GEqualFunc) hn_ip_equal);
 }
 
@@ -96,6 +97,7 @@ hn_peer_table_add (HnPeerTable *self, HnNode *node)
   HnNodeFields *fields = (HnNodeFields *) hn_node_get (node);
 
   hn_node_ref (node);
+  self->bytes += hn_node_get_size (node);
   g_hash_table_add (self->by_id, fields);
   g_hash_table_add (self->by_key, fields);
   for (gsize i = 0; i < fields->n_addresses; i++)
@@ -110,6 +112,7 @@ hn_peer_table_remove (HnPeerTable *self, HnNode *node)
   for (gsize i = 0; i < fields->n_addresses; i++)
     g_hash_table_remove (self->by_address, &fields->addresses[i].ip);
   g_hash_table_remove (self->by_key, fields);
+  self->bytes -= hn_node_get_size (node);
   g_hash_table_remove (self->by_id, fields);
 }
 

@@ -27,6 +27,9 @@ typedef struct _HnNetmap HnNetmap;
 
 #define HN_NETMAP_MAX_PEERS 100000
 #define HN_NETMAP_MAX_USERS 100000
+/* Bytes of memory of all peers: a network of the largest size with a kilobyte each, which is more than
+ * twice the usual. Routes, which are longer here than packed on the wire, can take many. */
+#define HN_NETMAP_MAX_BYTES (128 * 1024 * 1024)
 
 /* Which parts a response changed; peers are listed in HnNetmapChange. The first map of a stream
  * changes all parts: what it does not mention is gone. */

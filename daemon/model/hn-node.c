@@ -12,6 +12,7 @@
 struct _HnNode
 {
   gatomicrefcount ref_count;
+  guint32 size; /* of all of it */
   HnNodeFields fields;
 };
 
@@ -114,6 +115,7 @@ hn_node_new (const HnNodeFields *fields)
 
   self = g_malloc (size);
   g_atomic_ref_count_init (&self->ref_count);
+  self->size = (guint32) size;
   self->fields = *fields;
   to = &self->fields;
 
@@ -176,6 +178,12 @@ const HnNodeFields *
 hn_node_get (const HnNode *self)
 {
   return &self->fields;
+}
+
+gsize
+hn_node_get_size (const HnNode *self)
+{
+  return self->size;
 }
 
 HnNode *

@@ -58,6 +58,8 @@ HnNode *hn_node_ref (HnNode *self);
 void hn_node_unref (HnNode *self);
 /* The node's content, valid as long as the node. The name has no final dot here. */
 const HnNodeFields *hn_node_get (const HnNode *self);
+/* The memory that it takes, in bytes. */
+gsize hn_node_get_size (const HnNode *self);
 /* The node whose content @fields is, as hn_node_get() returned it; borrowed. */
 HnNode *hn_node_from_fields (const HnNodeFields *fields);
 /* Whether anything that configuration or the bus shows differs (all fields). */
