@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "crypto/hn-crypto.h"
-#include "path/hn-home.h"
+#include "path/hn-netcheck-memory.h"
 #include "path/hn-netcheck-names.h"
 #include "path/hn-netcheck-plan.h"
 #include "path/hn-stun.h"
@@ -18,7 +18,6 @@
 #define MIN_GRACE_FULL_US (100 * 1000)
 #define MIN_GRACE_US (50 * 1000)
 #define MAX_GRACE_US (1 * G_USEC_PER_SEC)
-#define MAX_HISTORY 64
 #define MAX_MEASURED 32 /* regions, by HTTP */
 
 typedef enum
@@ -40,21 +39,6 @@ typedef struct
   guint8 id[HN_STUN_ID_LEN];
 } Probe;
 
-/* What is known of a region beyond one run. */
-typedef struct
-{
-  int region;
-  gint64 latency_us; /* of the last run it was in; 0 none */
-  gint64 heard_us;   /* G_MININT64 never */
-  gboolean by_name;
-} Record;
-
-typedef struct
-{
-  HnNetReport *report;
-  gint64 at_us;
-} Past;
-
 typedef enum
 {
   PHASE_IDLE,
@@ -72,11 +56,9 @@ struct _HnNetcheck
   gboolean control_reachable;
   int forced;
   int home;
-  GArray *records; /* of Record, at most HN_NETCHECK_MAX_REGIONS */
-  guint last_heard;
+  HnNetcheckMemory *memory;
   HnNetcheckNames *names;
   HnNetReport *last; /* nullable */
-  GArray *history;   /* of Past, oldest first */
   gint64 last_full_us;
   gboolean had_full;
 
@@ -95,8 +77,7 @@ struct _HnNetcheck
   GArray *results; /* of HnRelayLatency, beside the targets */
   GArray *probes;  /* of Probe */
   HnNetReport *report;
-  guint expected;     /* regions that are enough */
-  guint n_servers_v4; /* different ones that answered over IPv4, up to 2 */
+  guint expected; /* regions that are enough */
   HnEndpoint server_v4;
   guint n_measuring;
   gboolean measuring[HN_NETCHECK_MAX_REGIONS];
@@ -104,32 +85,6 @@ struct _HnNetcheck
   gboolean again; /* a wish during the run */
   gboolean again_full;
 };
-
-static Record *
-find_record (HnNetcheck *self, int region)
-{
-  for (guint i = 0; i < self->records->len; i++)
-    {
-      Record *record = &g_array_index (self->records, Record, i);
-
-      if (record->region == region)
-        return record;
-    }
-  return NULL;
-}
-
-/* NULL when there are too many. */
-static Record *
-ensure_record (HnNetcheck *self, int region)
-{
-  Record *record = find_record (self, region);
-  Record fresh = { .region = region, .heard_us = G_MININT64 };
-
-  if (record != NULL || self->records->len >= HN_NETCHECK_MAX_REGIONS)
-    return record;
-  g_array_append_val (self->records, fresh);
-  return &g_array_index (self->records, Record, self->records->len - 1);
-}
 
 static HnNetcheckTarget *
 get_target (HnNetcheck *self, guint i)
@@ -167,17 +122,12 @@ choose_targets (HnNetcheck *self)
       {
         const HnDerpRegion *region = &self->run_map->regions[i];
         HnNetcheckTarget target = { .region = region, .home = region->id == self->home };
-        const Record *record;
 
         if (target.home != (pass == 0) || self->targets->len >= HN_NETCHECK_MAX_REGIONS
             || !hn_netcheck_is_measurable (region, self->home))
           continue;
-        record = find_record (self, region->id);
-        if (record != NULL)
-          {
-            target.latency_us = record->latency_us;
-            target.by_name = record->by_name;
-          }
+        target.latency_us
+            = hn_netcheck_memory_get_latency (self->memory, region->id, &target.by_name);
         g_array_append_val (self->targets, target);
       }
   hn_netcheck_sort_targets (self->targets);
@@ -401,67 +351,6 @@ look (HnNetcheck *self, gboolean *waits, gboolean *to_be_sent, gint64 *last_sent
     }
 }
 
-static gint64
-get_best (HnNetcheck *self, int region)
-{
-  gint64 best = 0;
-
-  for (guint i = 0; i < self->history->len; i++)
-    {
-      const HnRelayLatency *relay
-          = hn_net_report_get_relay (g_array_index (self->history, Past, i).report, region);
-      gint64 us;
-
-      if (relay == NULL)
-        continue;
-      us = relay->latency_us > 0 ? relay->latency_us : relay->tcp_latency_us;
-      if (us > 0 && (best == 0 || us < best))
-        best = us;
-    }
-  return best;
-}
-
-static void
-past_clear (gpointer data)
-{
-  Past *past = data;
-
-  hn_net_report_unref (past->report);
-}
-
-static void
-choose_home (HnNetcheck *self, gint64 now_us)
-{
-  HnHomeQuestion question = { .home = self->home,
-                              .forced = self->forced,
-                              .control_reachable = self->control_reachable,
-                              .started_us = self->started_us,
-                              .now_us = now_us };
-  g_autoptr (GArray) regions = g_array_new (FALSE, TRUE, sizeof (HnHomeRegion));
-  const HnDerpMap *map = self->map;
-
-  for (gsize i = 0; map != NULL && i < map->n_regions; i++)
-    {
-      const HnDerpRegion *region = &map->regions[i];
-      const HnRelayLatency *relay;
-      const Record *record = find_record (self, region->id);
-      HnHomeRegion candidate = { .id = region->id, .score = region->score };
-
-      candidate.barred = !hn_netcheck_can_be_home (region, self->home);
-      if (candidate.barred)
-        continue;
-      relay = hn_net_report_get_relay (self->report, region->id);
-      if (relay != NULL)
-        candidate.latency_us = relay->latency_us > 0 ? relay->latency_us : relay->tcp_latency_us;
-      /* Only an answer makes the history count. */
-      if (candidate.latency_us > 0)
-        candidate.best_us = get_best (self, region->id);
-      candidate.heard_us = record != NULL ? record->heard_us : G_MININT64;
-      g_array_append_val (regions, candidate);
-    }
-  self->home = hn_home_choose (&question, (HnHomeRegion *) regions->data, regions->len);
-}
-
 static int
 compare_results (gconstpointer a, gconstpointer b)
 {
@@ -476,12 +365,9 @@ remember_results (HnNetcheck *self)
   for (guint i = 0; i < self->targets->len; i++)
     {
       const HnRelayLatency *result = get_result (self, i);
-      Record *record = ensure_record (self, result->region);
 
-      if (record == NULL)
-        continue;
-      record->latency_us = result->latency_us;
-      record->by_name = get_target (self, i)->by_name;
+      hn_netcheck_memory_set_latency (self->memory, result->region, result->latency_us,
+                                      get_target (self, i)->by_name);
     }
 }
 
@@ -505,20 +391,20 @@ static void
 finish (HnNetcheck *self, gint64 now_us)
 {
   g_autoptr (HnNetReport) report = NULL;
-  Past past;
   gboolean again = self->again, again_full = self->again_full;
   gint64 wall_us = self->wall_us + (now_us - self->started_us);
 
   remember_results (self);
   fill_relays (self);
-  past.report = hn_net_report_ref (self->report);
-  past.at_us = now_us;
-  while (self->history->len > 0
-         && (self->history->len >= MAX_HISTORY
-             || g_array_index (self->history, Past, 0).at_us < now_us - HN_HOME_HISTORY_US))
-    g_array_remove_index (self->history, 0);
-  g_array_append_val (self->history, past);
-  choose_home (self, now_us);
+  hn_netcheck_memory_add (self->memory, self->report, now_us);
+  self->home = hn_netcheck_memory_choose_home (
+      self->memory, &(HnNetcheckHome){ .map = self->map,
+                                       .report = self->report,
+                                       .home = self->home,
+                                       .forced = self->forced,
+                                       .control_reachable = self->control_reachable,
+                                       .started_us = self->started_us,
+                                       .now_us = now_us });
   self->report->preferred = self->home;
   self->report->wall = wall_us / G_USEC_PER_SEC;
   if (self->full && self->targets->len > 0)
@@ -630,7 +516,6 @@ hn_netcheck_start (HnNetcheck *self, gboolean full, gint64 now_us, gint64 wall_u
   self->started_us = now_us;
   self->wall_us = wall_us;
   self->stop_us = now_us + STUN_PHASE_US;
-  self->n_servers_v4 = 0;
   self->report = g_new0 (HnNetReport, 1);
   g_atomic_ref_count_init (&self->report->ref_count);
   self->report->mapping_varies = -1;
@@ -711,7 +596,6 @@ take_mapping (HnNetcheck *self, const Probe *probe, const HnEndpoint *mapped)
     {
       report->global_v4 = *mapped;
       self->server_v4 = probe->to;
-      self->n_servers_v4 = 1;
       return;
     }
   if (!hn_endpoint_equal (mapped, &report->global_v4))
@@ -830,25 +714,7 @@ hn_netcheck_measured (HnNetcheck *self, int region, gint64 latency_us, gboolean 
 void
 hn_netcheck_heard (HnNetcheck *self, int region, gint64 now_us)
 {
-  Record *record;
-
-  /* Called for each frame, mostly of the same region. */
-  if (self->last_heard < self->records->len)
-    {
-      record = &g_array_index (self->records, Record, self->last_heard);
-      if (record->region == region)
-        {
-          record->heard_us = now_us;
-          return;
-        }
-    }
-  if (self->map == NULL || hn_derp_map_get_region (self->map, region) == NULL)
-    return;
-  record = ensure_record (self, region);
-  if (record == NULL)
-    return;
-  record->heard_us = now_us;
-  self->last_heard = record - (Record *) self->records->data;
+  hn_netcheck_memory_hear (self->memory, self->map, region, now_us);
 }
 
 /* The only region that can be home, 0: there is none, or a choice. */
@@ -880,9 +746,7 @@ hn_netcheck_set_map (HnNetcheck *self, HnDerpMap *map)
     return;
 
   hn_netcheck_names_clear (self->names);
-  for (guint i = self->records->len; i > 0; i--)
-    if (hn_derp_map_get_region (map, g_array_index (self->records, Record, i - 1).region) == NULL)
-      g_array_remove_index (self->records, i - 1);
+  hn_netcheck_memory_set_map (self->memory, map);
   region = hn_derp_map_get_region (map, self->home);
   if (region == NULL || !hn_netcheck_can_be_home (region, self->home))
     self->home = get_only_home (map);
@@ -954,10 +818,8 @@ hn_netcheck_new (const HnNetcheckOps *ops, gpointer user)
   self->ops = *ops;
   self->user = user;
   self->ipv4 = TRUE;
-  self->records = g_array_new (FALSE, FALSE, sizeof (Record));
+  self->memory = hn_netcheck_memory_new ();
   self->names = hn_netcheck_names_new ();
-  self->history = g_array_new (FALSE, FALSE, sizeof (Past));
-  g_array_set_clear_func (self->history, past_clear);
   return self;
 }
 
@@ -969,8 +831,7 @@ hn_netcheck_free (HnNetcheck *self)
   clear_run (self);
   g_clear_pointer (&self->map, hn_derp_map_unref);
   g_clear_pointer (&self->last, hn_net_report_unref);
-  g_array_unref (self->history);
-  g_array_unref (self->records);
+  hn_netcheck_memory_free (self->memory);
   hn_netcheck_names_free (self->names);
   g_free (self);
 }
