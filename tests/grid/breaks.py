@@ -17,6 +17,7 @@ import time
 
 import natlab
 import nodes
+import relays
 import servers
 from lab import wait_for
 
@@ -42,6 +43,17 @@ class Fault:
         raise NotImplementedError
 
     end = None
+
+    @classmethod
+    def make_server(cls, lab, version):
+        return servers.Headscale(lab, version)
+
+    def prepare(self):
+        """What comes before, with data under way."""
+
+    def note(self, a, b):
+        """More for the result, at the end."""
+        return {}
 
 
 class Blocked(Fault):
@@ -150,6 +162,37 @@ class RelayRestart(ServerRestart):
     KINDS = ("hard", "hard")
 
 
+class HomeRelayGone(Fault):
+    """One of two relays ends, the one where both are at home, and comes back."""
+
+    KINDS = ("hard", "hard")
+    HOLD = 60.0
+    AFTER = 20.0
+    LIMIT = 5.0
+
+    @classmethod
+    def make_server(cls, lab, version):
+        one = relays.Relay(lab, version, "one", 901)
+        server = relays.Control(lab, version, [one])
+        server.first = one
+        return server
+
+    def begin(self):
+        self.server.first.stop()
+
+    def end(self):
+        self.server.first.start()
+
+    def prepare(self):
+        """The second region appears while the first carries data."""
+        second = relays.Relay(self.lab, self.server.version, "two", 902)
+        self.server.set_relays([self.server.first, second])
+        time.sleep(30)
+
+    def note(self, a, b):
+        return {"homes": [a.home(), b.home()]}
+
+
 FAULTS = {
     "UDP blocked, lifted": Blocked,
     "own address": OwnAddress,
@@ -163,6 +206,7 @@ FAULTS = {
     "NAT state lost, hard": NatLostHard,
     "NAT becomes hard": NatHard,
     "relay restarted": RelayRestart,
+    "home relay gone": HomeRelayGone,
 }
 
 
@@ -201,16 +245,21 @@ def measure(lab, server, a, b, fault):
             wait_for("direct", lambda: all(w.first("direct") for w in watches), PATIENCE, 0.05)
         except AssertionError:
             found = False  # the result says so
+    steady_begin = time.monotonic()
+    fault.prepare()
     time.sleep(STEADY)
-    steady = transfer.gaps(time.monotonic() - STEADY, time.monotonic())
+    steady = transfer.gaps(steady_begin, time.monotonic())
+    before = fault.note(a, b)
     moment = time.monotonic()
     fault.begin()
     time.sleep(fault.HOLD)
-    result = {"found_direct": found and direct, "steady": steady, "begin": None, "end": None}
+    result = {"found_direct": found and direct, "steady": steady, "begin": None, "end": None,
+              "before": before}
     if fault.end:
         over = time.monotonic()
         if fault.HOLD > 1.0:
             result["begin"] = transfer.gaps(moment, over)
+            result["meanwhile"] = fault.note(a, b)
         fault.end()
         # a server that has started, not one that starts
         moment = time.monotonic() if fault.KINDS == ("hard", "hard") else over
@@ -227,6 +276,7 @@ def measure(lab, server, a, b, fault):
             back = round(max([0.0, *(m - moment for m in firsts if m)]), 2)
         result.update(kinds_a=kinds[0], kinds_b=kinds[1], paths=paths)
     result["direct_again"] = back
+    result["after"] = fault.note(a, b)
     result["ended"] = "end" in transfer.process.text().split()
     for watch in watches:
         watch.stop()
@@ -245,7 +295,7 @@ def main():
     kind = FAULTS[args.name]
     with natlab.NatLab(*kind.KINDS) as lab:
         try:
-            server = servers.Headscale(lab, args.server)
+            server = kind.make_server(lab, args.server)
             a, b = nodes.pair(lab, server, args.clients)
             result = measure(lab, server, a, b, kind(lab, server))
             for node in (a, b):

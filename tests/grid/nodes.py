@@ -145,6 +145,10 @@ class TailscaledNode:
             return "direct", seen["CurAddr"]
         return ("relay", seen["Relay"]) if seen["Active"] else ("none", "")
 
+    def home(self):
+        """The code of its home relay."""
+        return self.daemon.status()["Self"]["Relay"]
+
     def watch(self, peer):
         return TailscaledWatch(self, peer)
 
@@ -175,6 +179,9 @@ class HeadnetNode:
     def path(self, peer):
         seen = self.client.peers().get(peer) or {}
         return seen.get("Path", "none"), seen.get("Endpoint") or seen.get("Relay") or ""
+
+    def home(self):
+        return self.client.property("HomeRelay").get("Code", "")
 
     def watch(self, peer):
         return HeadnetWatch(self, peer)
