@@ -6,12 +6,27 @@
 #include <polkit/polkit.h>
 #include <unistd.h>
 
+/* The system bus lets a connection wait for 128 answers at a time, whoever made it ask. So a crowd
+ * of calls waits here for its turn: at most so many questions to the bus about who calls, and to
+ * polkit about one user, who may leave them open for as long as a password takes to type. */
+#define MAX_LOOKUPS 32
+#define MAX_QUESTIONS 8
+
+/* Tasks that wait for their turn. */
+typedef struct
+{
+  guint running;
+  GQueue waiting; /* of GTask, owned */
+} Line;
+
 struct _HnAuthority
 {
   GObject parent_instance;
 
   GDBusConnection *connection; /* owned */
   PolkitAuthority *polkit;     /* owned; NULL until first asked for */
+  Line lookups;
+  GHashTable *questions; /* owned: uid -> Line, owned, of those about whom polkit is being asked */
 };
 
 G_DEFINE_FINAL_TYPE (HnAuthority, hn_authority, G_TYPE_OBJECT)
@@ -20,6 +35,7 @@ G_DEFINE_FINAL_TYPE (HnAuthority, hn_authority, G_TYPE_OBJECT)
 typedef struct
 {
   char *sender;
+  guint32 uid; /* once it is known */
   HnRight right;
   gboolean interactive;
 } Check;
@@ -36,6 +52,8 @@ hn_authority_dispose (GObject *object)
 {
   HnAuthority *self = HN_AUTHORITY (object);
 
+  /* A task holds a reference to us, so nobody waits. */
+  g_clear_pointer (&self->questions, g_hash_table_unref);
   g_clear_object (&self->polkit);
   g_clear_object (&self->connection);
   G_OBJECT_CLASS (hn_authority_parent_class)->dispose (object);
@@ -50,6 +68,7 @@ hn_authority_class_init (HnAuthorityClass *klass)
 static void
 hn_authority_init (HnAuthority *self)
 {
+  self->questions = g_hash_table_new_full (NULL, NULL, NULL, g_free);
 }
 
 HnAuthority *
@@ -59,6 +78,31 @@ hn_authority_new (GDBusConnection *connection)
 
   self->connection = g_object_ref (connection);
   return self;
+}
+
+/* Has @start begin with @task (transfer full) now or in its turn. */
+static void
+line_join (Line *line, guint max, GTask *task, void (*start) (GTask *task))
+{
+  if (line->running >= max)
+    {
+      g_queue_push_tail (&line->waiting, task);
+      return;
+    }
+  line->running++;
+  start (task);
+}
+
+/* One of those that were running is done. */
+static void
+line_leave (Line *line, void (*start) (GTask *task))
+{
+  GTask *next = g_queue_pop_head (&line->waiting);
+
+  if (next != NULL)
+    start (next);
+  else
+    line->running--;
 }
 
 static const char *
@@ -89,23 +133,8 @@ refuse (GTask *task, const char *why)
 }
 
 static void
-on_polkit_checked (GObject *source, GAsyncResult *result, gpointer user_data)
+answer_check (GTask *task, PolkitAuthorizationResult *answer)
 {
-  g_autoptr (GTask) task = G_TASK (user_data);
-  g_autoptr (PolkitAuthorizationResult) answer = NULL;
-  g_autoptr (GError) error = NULL;
-
-  answer = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
-  if (answer == NULL)
-    {
-      if (g_task_return_error_if_cancelled (task))
-        return;
-      g_dbus_error_strip_remote_error (error);
-      g_info ("Cannot ask polkit: %s", error->message);
-      refuse (task, "polkit gave no answer; ask an administrator");
-      return;
-    }
-
   if (polkit_authorization_result_get_is_authorized (answer))
     g_task_return_boolean (task, TRUE);
   else if (polkit_authorization_result_get_dismissed (answer))
@@ -116,9 +145,40 @@ on_polkit_checked (GObject *source, GAsyncResult *result, gpointer user_data)
     refuse (task, "ask an administrator");
 }
 
+static void ask_polkit (GTask *task);
+
 static void
-ask_polkit (HnAuthority *self, GTask *task)
+on_polkit_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  g_autoptr (GTask) task = G_TASK (user_data);
+  HnAuthority *self = g_task_get_source_object (task);
+  const Check *check = g_task_get_task_data (task);
+  Line *line = g_hash_table_lookup (self->questions, GUINT_TO_POINTER (check->uid));
+  g_autoptr (PolkitAuthorizationResult) answer = NULL;
+  g_autoptr (GError) error = NULL;
+
+  line_leave (line, ask_polkit);
+  if (line->running == 0)
+    g_hash_table_remove (self->questions, GUINT_TO_POINTER (check->uid));
+
+  answer = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
+  if (answer != NULL)
+    {
+      answer_check (task, answer);
+      return;
+    }
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  g_dbus_error_strip_remote_error (error);
+  g_info ("Cannot ask polkit: %s", error->message);
+  refuse (task, "polkit gave no answer; ask an administrator");
+}
+
+/* (transfer full) */
+static void
+ask_polkit (GTask *task)
+{
+  HnAuthority *self = g_task_get_source_object (task);
   const Check *check = g_task_get_task_data (task);
   g_autoptr (PolkitSubject) subject = polkit_system_bus_name_new (check->sender);
 
@@ -126,7 +186,23 @@ ask_polkit (HnAuthority *self, GTask *task)
       self->polkit, subject, hn_permissions_get_action (check->right), NULL,
       check->interactive ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
                          : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
-      g_task_get_cancellable (task), on_polkit_checked, g_object_ref (task));
+      g_task_get_cancellable (task), on_polkit_checked, task);
+}
+
+/* (transfer full) */
+static void
+queue_for_polkit (GTask *task)
+{
+  HnAuthority *self = g_task_get_source_object (task);
+  const Check *check = g_task_get_task_data (task);
+  Line *line = g_hash_table_lookup (self->questions, GUINT_TO_POINTER (check->uid));
+
+  if (line == NULL)
+    {
+      line = g_new0 (Line, 1);
+      g_hash_table_insert (self->questions, GUINT_TO_POINTER (check->uid), line);
+    }
+  line_join (line, MAX_QUESTIONS, task, ask_polkit);
 }
 
 static void
@@ -148,18 +224,21 @@ on_polkit_got (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   if (self->polkit == NULL)
     self->polkit = g_steal_pointer (&polkit);
-  ask_polkit (self, task);
+  queue_for_polkit (g_steal_pointer (&task));
 }
+
+static void look_up_user (GTask *task);
 
 static void
 on_user_known (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = G_TASK (user_data);
   HnAuthority *self = g_task_get_source_object (task);
+  Check *check = g_task_get_task_data (task);
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GError) error = NULL;
-  guint32 uid;
 
+  line_leave (&self->lookups, look_up_user);
   reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   if (reply == NULL)
     {
@@ -168,13 +247,27 @@ on_user_known (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
 
-  g_variant_get (reply, "(u)", &uid);
-  if (uid == 0 || uid == geteuid ())
+  g_variant_get (reply, "(u)", &check->uid);
+  if (check->uid == 0 || check->uid == geteuid ())
     g_task_return_boolean (task, TRUE);
   else if (self->polkit != NULL)
-    ask_polkit (self, task);
+    queue_for_polkit (g_steal_pointer (&task));
   else
     polkit_authority_get_async (g_task_get_cancellable (task), on_polkit_got, g_object_ref (task));
+}
+
+/* Asked for each call: a unique name is never given to somebody else, so the answer can not be about
+ * another caller. (transfer full) */
+static void
+look_up_user (GTask *task)
+{
+  HnAuthority *self = g_task_get_source_object (task);
+  const Check *check = g_task_get_task_data (task);
+
+  g_dbus_connection_call (
+      self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "GetConnectionUnixUser", g_variant_new ("(s)", check->sender), G_VARIANT_TYPE ("(u)"),
+      G_DBUS_CALL_FLAGS_NONE, -1, g_task_get_cancellable (task), on_user_known, task);
 }
 
 void
@@ -202,12 +295,7 @@ hn_authority_check_async (HnAuthority *self, const char *sender, HnRight right,
       return;
     }
 
-  /* Asked for each call: a unique name is never given to somebody else, so the answer can not be
-   * about another caller. */
-  g_dbus_connection_call (
-      self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
-      G_DBUS_CALL_FLAGS_NONE, -1, cancellable, on_user_known, g_steal_pointer (&task));
+  line_join (&self->lookups, MAX_LOOKUPS, g_steal_pointer (&task), look_up_user);
 }
 
 gboolean

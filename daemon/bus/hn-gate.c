@@ -5,13 +5,16 @@
 #include "base/hn-error.h"
 #include "bus/hn-bus-errors.h"
 
+/* Above this, arguments are packed while they wait; below is whatever holds a key. */
+#define LONG_ARGUMENTS 4096
+
 struct _HnGate
 {
   GObject parent_instance;
 
   HnAuthority *authority;    /* owned */
   GCancellable *cancellable; /* owned; ends the checks with us */
-  GHashTable *senders;       /* owned: unique name -> number of pending calls */
+  GHashTable *senders;       /* owned: unique name -> Sender, owned, while it has pending calls */
   guint pending;
   guint64 calls;
   gint64 last_activity_us;
@@ -32,11 +35,19 @@ typedef struct
   GDBusInterfaceMethodCallFunc dispatch; /* the generated one; NULL until first used */
 } Guarded;
 
+/* Who has calls under way. */
+typedef struct
+{
+  guint pending;
+  gsize bytes; /* of their arguments */
+} Sender;
+
 /* One call; lives as data of its invocation, so it ends when that was answered or dropped. */
 typedef struct
 {
   HnGate *gate; /* owned */
   char *sender;
+  gsize bytes;
 } Call;
 
 /* A call whose right is being checked. */
@@ -83,7 +94,7 @@ static void
 hn_gate_init (HnGate *self)
 {
   self->cancellable = g_cancellable_new ();
-  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
 HnGate *
@@ -93,21 +104,6 @@ hn_gate_new (HnAuthority *authority)
 
   self->authority = g_object_ref (authority);
   return self;
-}
-
-static void
-set_pending_of (HnGate *self, const char *sender, guint n)
-{
-  if (n == 0)
-    g_hash_table_remove (self->senders, sender);
-  else
-    g_hash_table_insert (self->senders, g_strdup (sender), GUINT_TO_POINTER (n));
-}
-
-static guint
-get_pending_of (HnGate *self, const char *sender)
-{
-  return GPOINTER_TO_UINT (g_hash_table_lookup (self->senders, sender));
 }
 
 static void
@@ -122,8 +118,11 @@ call_ended (gpointer data)
 {
   Call *call = data;
   HnGate *self = call->gate;
+  Sender *sender = g_hash_table_lookup (self->senders, call->sender);
 
-  set_pending_of (self, call->sender, get_pending_of (self, call->sender) - 1);
+  sender->bytes -= call->bytes;
+  if (--sender->pending == 0)
+    g_hash_table_remove (self->senders, call->sender);
   self->pending--;
   note_activity (self);
   g_object_unref (self);
@@ -132,17 +131,53 @@ call_ended (gpointer data)
 }
 
 static void
-call_began (HnGate *self, GDBusMethodInvocation *invocation, const char *sender)
+call_began (HnGate *self, GDBusMethodInvocation *invocation, const char *name, gsize bytes)
 {
+  Sender *sender = g_hash_table_lookup (self->senders, name);
   Call *call = g_new0 (Call, 1);
 
+  if (sender == NULL)
+    {
+      sender = g_new0 (Sender, 1);
+      g_hash_table_insert (self->senders, g_strdup (name), sender);
+    }
+  sender->pending++;
+  sender->bytes += bytes;
   call->gate = g_object_ref (self);
-  call->sender = g_strdup (sender);
-  set_pending_of (self, sender, get_pending_of (self, sender) + 1);
+  call->sender = g_strdup (name);
+  call->bytes = bytes;
   self->pending++;
-  self->calls++;
   g_object_set_data_full (G_OBJECT (invocation), "hn-gate-call", call, call_ended);
-  note_activity (self);
+}
+
+/* Nothing of a caller's may wait here without bounds: for polkit, that is for as long as somebody
+ * likes who was asked for a password, or for a server. */
+static gboolean
+check_room (HnGate *self, const char *name, GVariant *parameters, gsize *bytes, GError **error)
+{
+  const Sender *sender = g_hash_table_lookup (self->senders, name);
+
+  *bytes = g_variant_get_size (parameters);
+  if (*bytes > HN_GATE_MAX_ARGUMENTS)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_INVALID_ARGUMENT,
+                   "Arguments of %" G_GSIZE_FORMAT " bytes are too long, at most %d are taken",
+                   *bytes, HN_GATE_MAX_ARGUMENTS);
+      return FALSE;
+    }
+  if (sender != NULL
+      && (sender->pending >= HN_GATE_MAX_PENDING
+          || sender->bytes + *bytes > 2 * HN_GATE_MAX_ARGUMENTS))
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_BUSY,
+                   "You have too many calls under way already; wait for their answers");
+      return FALSE;
+    }
+  /* A list of many small values takes many times more memory as GDBus made it. (Not where it
+   * matters that arguments can be wiped: this copies them, and a key is short.) */
+  if (*bytes > LONG_ARGUMENTS)
+    g_variant_get_data (parameters);
+  return TRUE;
 }
 
 /* Hands a call to the generated dispatcher, which takes the reference. */
@@ -208,6 +243,7 @@ guarded_method_call (GDBusConnection *connection, const char *sender, const char
   HnGate *self = g_object_get_qdata (G_OBJECT (skeleton), gate_quark);
   g_autoptr (GError) error = NULL;
   HnRight right;
+  gsize bytes;
 
   if (self == NULL || sender == NULL)
     {
@@ -216,18 +252,15 @@ guarded_method_call (GDBusConnection *connection, const char *sender, const char
       hn_bus_return_error (invocation, error);
       return;
     }
-  if (get_pending_of (self, sender) >= HN_GATE_MAX_PENDING)
+  self->calls++;
+  note_activity (self);
+  if (!check_room (self, sender, parameters, &bytes, &error))
     {
-      self->calls++;
-      note_activity (self);
-      g_set_error (&error, HN_ERROR, HN_ERROR_BUSY,
-                   "You have %d calls under way already; wait for their answers",
-                   HN_GATE_MAX_PENDING);
       hn_bus_return_error (invocation, error);
       return;
     }
 
-  call_began (self, invocation, sender);
+  call_began (self, invocation, sender, bytes);
   if (!hn_permissions_get_right (interface_name, method_name, parameters, &right, &error))
     hn_bus_return_error (invocation, error);
   else if (right == HN_RIGHT_OPEN)

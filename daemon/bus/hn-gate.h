@@ -14,6 +14,9 @@ G_DECLARE_FINAL_TYPE (HnGate, hn_gate, HN, GATE, GObject)
 
 /* How many calls of one bus connection may be under way. */
 #define HN_GATE_MAX_PENDING 64
+/* How long the arguments of one call may be, in bytes; those under way of one bus connection together
+ * may be twice as long. Certificates are the longest that any method takes. */
+#define HN_GATE_MAX_ARGUMENTS (512 * 1024)
 
 /* Signals: "activity" (): a call came in or was answered. */
 
