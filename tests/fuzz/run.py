@@ -31,7 +31,8 @@ def run(program, corpus):
     seconds = int(os.environ.get("HEADNET_FUZZ_SECONDS", "20"))
     os.makedirs(learned, exist_ok=True)
     environment = dict(os.environ, G_DEBUG="fatal-criticals",
-                       ASAN_OPTIONS="intercept_tls_get_addr=0", UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
+                       ASAN_OPTIONS="intercept_tls_get_addr=0",
+                       UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
     start = time.time()
     process = subprocess.Popen(
         [program, f"-max_total_time={seconds}", "-print_final_stats=1", "-rss_limit_mb=2048",
