@@ -9,6 +9,7 @@
 #include "control/hn-control-client.h"
 #include "dataplane/hn-dataplane.h"
 #include "engine/hn-derive.h"
+#include "engine/hn-expiry-timer.h"
 #include "engine/hn-peer-list.h"
 #include "engine/hn-profile-store.h"
 #include "engine/hn-tailnet.h"
@@ -69,8 +70,7 @@ struct _HnTailnet
 
   GSource *reconcile; /* owned; pending turn */
   GSource *flush;     /* owned; pending peers-changed */
-  GSource *expiry;    /* owned; the next key's expiry */
-  gint64 expiry_at;   /* what it waits for, seconds since 1970; 0 nothing */
+  HnExpiryTimer expiry;
 };
 
 HnTailnet *hn_tailnet_new (const HnTailnetServices *services, HnProfile *profile);

@@ -12,10 +12,8 @@
 #include "base/hn-file.h"
 #include "base/hn-source.h"
 
-#define BIG_CHANGE 500    /* so many nodes made anew leave holes worth giving back */
-#define FLUSH_MS 100      /* gathers the changes of one burst; far below what a person notices */
-#define EXPIRY_SLACK_S 10 /* after a key's expiry, as the reference client waits */
-#define EXPIRY_TIMER_MAX_S 86400 /* clocks step: look again at least once a day */
+#define BIG_CHANGE 500 /* so many nodes made anew leave holes worth giving back */
+#define FLUSH_MS 100   /* gathers the changes of one burst; far below what a person notices */
 
 enum
 {
@@ -29,6 +27,8 @@ enum
 static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (HnTailnet, hn_tailnet, G_TYPE_OBJECT)
+
+static gboolean on_expiry (gpointer user_data);
 
 static void
 hn_tailnet_dispose (GObject *object)
@@ -44,7 +44,7 @@ hn_tailnet_dispose (GObject *object)
     }
   hn_source_clear (&self->reconcile);
   hn_source_clear (&self->flush);
-  hn_source_clear (&self->expiry);
+  hn_expiry_timer_clear (&self->expiry);
   G_OBJECT_CLASS (hn_tailnet_parent_class)->dispose (object);
 }
 
@@ -91,6 +91,7 @@ hn_tailnet_init (HnTailnet *self)
   self->status = hn_status_new ();
   self->since = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->network_available = TRUE;
+  hn_expiry_timer_init (&self->expiry, on_expiry, self);
   hn_tailnet_device_init (self);
 }
 
@@ -160,52 +161,11 @@ hn_tailnet_server_now (HnTailnet *self)
   return netmap != NULL ? wall + hn_netmap_get_clock_offset (netmap) : wall;
 }
 
-static gboolean on_expiry (gpointer user_data);
-
-/* @next: seconds since 1970 by our clock, 0 for nothing to wait for. */
-static void
-arm_expiry_at (HnTailnet *self, gint64 next)
-{
-  gint64 wait = next - hn_clock_wall_us () / G_USEC_PER_SEC + EXPIRY_SLACK_S;
-
-  hn_source_clear (&self->expiry);
-  self->expiry_at = next;
-  if (next != 0)
-    queue (&self->expiry,
-           g_timeout_source_new_seconds ((guint) CLAMP (wait, 0, EXPIRY_TIMER_MAX_S)), on_expiry,
-           self);
-}
-
 static void
 arm_expiry (HnTailnet *self)
 {
-  HnNetmap *netmap = hn_tailnet_get_netmap (self);
-  gboolean connected = netmap != NULL && self->device.dataplane != NULL;
-
-  arm_expiry_at (
-      self, connected ? hn_derive_next_expiry (netmap, hn_clock_wall_us () / G_USEC_PER_SEC) : 0);
-}
-
-/* A delta costs what it changes: an earlier expiry moves the timer, and one that went or moved away
- * only makes it look once for nothing. */
-static void
-advance_expiry (HnTailnet *self, HnNetmap *netmap, const HnNetmapChange *change)
-{
-  gint64 offset = hn_netmap_get_clock_offset (netmap);
-  gint64 now = hn_tailnet_server_now (self);
-  gint64 next = self->expiry_at;
-
-  if (self->device.dataplane == NULL)
-    return;
-  for (guint i = 0; i < change->changed->len; i++)
-    {
-      gint64 expiry = hn_node_get (g_ptr_array_index (change->changed, i))->key_expiry;
-
-      if (expiry > now && (next == 0 || expiry - offset < next))
-        next = expiry - offset;
-    }
-  if (next != self->expiry_at)
-    arm_expiry_at (self, next);
+  hn_expiry_timer_set (&self->expiry,
+                       self->device.dataplane != NULL ? hn_tailnet_get_netmap (self) : NULL);
 }
 
 static gboolean
@@ -435,8 +395,8 @@ on_netmap_changed (gpointer user, HnNetmap *netmap, const HnNetmapChange *change
   self->trim = self->trim || change->changed->len + change->removed->len > BIG_CHANGE;
   if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0)
     arm_expiry (self);
-  else if (peers)
-    advance_expiry (self, netmap, change);
+  else if (peers && self->device.dataplane != NULL)
+    hn_expiry_timer_advance (&self->expiry, netmap, change);
   hn_tailnet_queue_reconcile (self);
 }
 
@@ -567,7 +527,7 @@ take_down (HnTailnet *self)
   self->network_manager = FALSE;
   hn_tailnet_device_down (self);
   hn_tailnet_drop_control (self);
-  hn_source_clear (&self->expiry);
+  hn_expiry_timer_clear (&self->expiry);
   self->server_key_changed = FALSE;
   hn_peer_list_clear (self->peers);
   if (hn_peer_list_has_changes (self->peers))
@@ -605,7 +565,7 @@ hn_tailnet_shut_down (HnTailnet *self)
   hn_tailnet_drop_control (self);
   hn_source_clear (&self->reconcile);
   hn_source_clear (&self->flush);
-  hn_source_clear (&self->expiry);
+  hn_expiry_timer_clear (&self->expiry);
 }
 
 void
