@@ -2,10 +2,29 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "net/hn-udp.h"
+
+/* In the place of the C library's: a kernel that refuses batches. */
+static int refuse_batches;
+static guint refused;
+
+ssize_t sendmsg (int fd, const struct msghdr *message, int flags)
+    __attribute__ ((visibility ("default")));
+
+ssize_t
+sendmsg (int fd, const struct msghdr *message, int flags)
+{
+  if (refuse_batches != 0)
+    {
+      refused++;
+      errno = refuse_batches;
+      return -1;
+    }
+  return syscall (SYS_sendmsg, fd, message, flags);
+}
 
 /* One end; it keeps what it got. */
 typedef struct
@@ -470,6 +489,70 @@ test_refusals (void)
   end_close (&a);
 }
 
+/* What a kernel or a path can not do in one piece goes out one by one. */
+static void
+test_refused_batches (void)
+{
+  End a, b, c;
+
+  end_open (&a, 0, HN_UDP_GSO);
+  end_open (&b, 0, HN_UDP_GRO);
+  end_open (&c, 0, HN_UDP_GRO);
+  if ((hn_udp_get_offloads (a.udp, 4) & HN_UDP_GSO) == 0)
+    {
+      end_close (&a);
+      end_close (&b);
+      end_close (&c);
+      g_test_skip ("no UDP_SEGMENT here");
+      return;
+    }
+  refused = 0;
+
+  /* Above the path's MTU: tried once with this address, and not with datagrams as long. */
+  refuse_batches = EINVAL;
+  send_many (&a, &b, 4, 10, 1000, 500);
+  send_many (&a, &b, 4, 10, 1000, 500);
+  g_assert_cmpuint (refused, ==, 1);
+  refuse_batches = 0;
+  send_many (&a, &b, 4, 10, 1000, 500);
+  wait_for (&b, 30, 2000);
+  g_assert_cmpuint (b.got->len, ==, 30);
+  for (guint i = 0; i < 30; i++)
+    assert_datagram (&b, i, i % 10 == 9 ? 500 : 1000, i % 10);
+  g_assert_cmpuint (hn_udp_get_counters (a.udp)->sent, ==, 30);
+  refuse_batches = EMSGSIZE;
+  send_many (&a, &b, 4, 10, 900, 900);
+  g_assert_cmpuint (refused, ==, 2);
+  g_assert_cmpuint (hn_udp_get_offloads (a.udp, 4), ==, HN_UDP_GSO);
+
+  /* A device that can not: never again with this socket. */
+  refuse_batches = EIO;
+  send_many (&a, &c, 4, 10, 1000, 500);
+  send_many (&a, &c, 4, 10, 100, 100);
+  g_assert_cmpuint (refused, ==, 3);
+  wait_for (&c, 20, 2000);
+  g_assert_cmpuint (c.got->len, ==, 20);
+  g_assert_cmpuint (hn_udp_get_offloads (a.udp, 4), ==, 0);
+  g_assert_true (hn_udp_rebind (a.udp, NULL));
+  g_assert_cmpuint (hn_udp_get_offloads (a.udp, 4), ==, HN_UDP_GSO);
+  g_assert_cmpuint (a.failures, ==, 0);
+
+  /* Lost without a word, and with one. */
+  refuse_batches = EAGAIN;
+  send_many (&a, &c, 4, 10, 100, 100);
+  g_assert_cmpuint (a.failures, ==, 0);
+  g_assert_cmpuint (hn_udp_get_counters (a.udp)->dropped, ==, 10);
+  refuse_batches = EPERM;
+  send_many (&a, &c, 4, 10, 100, 100);
+  g_assert_cmpuint (a.failures, ==, 1);
+  g_assert_cmpint (a.error, ==, EPERM);
+  g_assert_cmpuint (hn_udp_get_counters (a.udp)->dropped, ==, 20);
+  refuse_batches = 0;
+  end_close (&a);
+  end_close (&b);
+  end_close (&c);
+}
+
 /* Nothing takes them out: the queue of the other socket runs full, and sending goes on. */
 static void
 test_full_queue (void)
@@ -597,6 +680,7 @@ main (int argc, char **argv)
   g_test_add_func ("/net/udp/rebind", test_rebind_delivers);
   g_test_add_func ("/net/udp/closed-port", test_closed_port);
   g_test_add_func ("/net/udp/refusals", test_refusals);
+  g_test_add_func ("/net/udp/refused-batches", test_refused_batches);
   g_test_add_func ("/net/udp/full-queue", test_full_queue);
   g_test_add_func ("/net/udp/long", test_long);
   g_test_add_func ("/net/udp/empty", test_empty);
