@@ -7,12 +7,16 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
-from lab import LabError, Process, run, wait_for
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(os.path.dirname(HERE), "bus"))
+
+import system_bus  # noqa: E402
+from lab import LabError, Process, run, wait_for  # noqa: E402
+
 SOURCE = os.environ.get("HEADNET_SOURCE", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("HEADNET_BUILD", os.path.join(SOURCE, "build-asan"))
 HEADNETD = f"{BUILD}/daemon/headnetd"
@@ -26,33 +30,6 @@ TAILNET = f"{NAME}.Tailnet"
 # What the sanitizers and GLib say when something is wrong with the program itself.
 COMPLAINT = re.compile(r"ERROR: (?:Address|Leak|Thread)Sanitizer|runtime error: |-CRITICAL \*\*|"
                        r"SUMMARY: \w+Sanitizer")
-
-BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  {services}
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  <policy user="0">
-    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
-  </policy>
-  {policies}
-</busconfig>
-"""
 
 
 def plain(value):
@@ -121,14 +98,11 @@ class Bus:
                     if "<busconfig>" in open(p, encoding="utf-8").read()]
         if not policies:
             raise LabError("data/ has no bus policy file")
-        services = ""
         if activated:
-            services = f"<servicedir>{self.dir}services</servicedir>"
             self._write_service(environment or {})
         with open(f"{self.dir}bus.conf", "w", encoding="utf-8") as file:
-            file.write(BUS_CONFIG.format(
-                socket=self.socket, services=services,
-                policies="\n".join(f"<include>{p}</include>" for p in policies)))
+            file.write(system_bus.format_config(
+                self.socket, policies, f"{self.dir}services" if activated else None))
         self.process = host.start(f"dbus-daemon.{host.name}", "dbus-daemon", "--nofork",
                                   "--nopidfile", f"--config-file={self.dir}bus.conf", env=self.env)
         wait_for("the bus listens", lambda: os.path.exists(self.socket))
