@@ -238,8 +238,9 @@ HnPathKey *hn_paths_get_key (HnPaths *self, HnPathPeer *peer); /* with shared ma
 gboolean hn_paths_make_shared (HnPaths *self, HnPathKey *key);
 gboolean hn_paths_send_ping (HnPaths *self, HnPathPeer *peer, const HnEndpoint *to, HnPathAsk *ask,
                              gint64 now_us);
+/* @seen: where the ping seemed to come from. @to NULL: over @region's relay. */
 void hn_paths_send_pong (HnPaths *self, HnPathPeer *peer, const guint8 *tx_id,
-                         const HnEndpoint *from, int region);
+                         const HnEndpoint *seen, const HnEndpoint *to, int region);
 /* Tells @peer our endpoints, or asks for fresh ones first. */
 void hn_paths_call (HnPaths *self, HnPathPeer *peer, gint64 now_us);
 /* Tells @peer that what it knows of us is no good, so that it uses its relay at once. */
@@ -265,6 +266,8 @@ void hn_paths_answered (HnPaths *self, HnPathTalk *talk, HnPathCandidate *candid
 void hn_paths_restart (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 /* Best is gone; what else answers is looked for. */
 void hn_paths_lose_best (HnPaths *self, HnPathTalk *talk, gint64 now_us);
+/* Which addresses may be pinged has changed. */
+void hn_paths_recheck (HnPaths *self, HnPathTalk *talk);
 void hn_paths_publish (HnPaths *self, HnPathTalk *talk, const HnEndpoint *endpoint);
 void hn_paths_talk_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 /* What the peer does makes best doubtful: it is asked, now and then. */

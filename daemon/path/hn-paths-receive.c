@@ -137,7 +137,7 @@ on_ping (HnPaths *self, HnPathKey *key, const HnEndpoint *from, gsize len,
   for (HnPathPeer *other = key->peers; other != NULL; other = other->next_same)
     if (other != peer && other->talk != NULL)
       hn_paths_add_candidate (self, other->talk, from, HN_PATH_FROM_PEER, now_us);
-  hn_paths_send_pong (self, peer, message->tx_id, from, 0);
+  hn_paths_send_pong (self, peer, message->tx_id, from, from, 0);
   if (peer->talk != NULL)
     ping_back (self, peer->talk, from, now_us);
 }
@@ -306,7 +306,7 @@ hn_paths_receive_relay (HnPaths *self, int region, HnPathPeer *source, guint8 *d
       from.ip = hn_ip_from_bytes (relay_ip, sizeof relay_ip);
       from.port = (guint16) region;
       source->talk->contact_us = now_us;
-      hn_paths_send_pong (self, source, message.tx_id, &from, region);
+      hn_paths_send_pong (self, source, message.tx_id, &from, NULL, region);
       break;
     case HN_DISCO_PONG:
       on_pong (self, key, NULL, &message, now_us);

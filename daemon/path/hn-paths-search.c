@@ -139,10 +139,9 @@ get_gap (const HnPathTalk *talk, const HnPathCandidate *candidate, gint64 now_us
 {
   gint64 sought_for = now_us - talk->sought_us;
 
-  if (candidate->answered && now_us < talk->eager_until_us)
+  if ((candidate->answered && now_us < talk->eager_until_us)
+      || (talk->seeking && sought_for < EARLY_US))
     return REPEAT_US - 50 * HN_PATHS_MS;
-  if (talk->seeking && sought_for < EARLY_US)
-    return 900 * HN_PATHS_MS;
   if (candidate->answered)
     return 2500 * HN_PATHS_MS;
   return talk->seeking && sought_for > FRUITLESS_US ? 15 * HN_PATHS_SECOND : 5 * HN_PATHS_SECOND;
@@ -178,7 +177,7 @@ hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_u
   if (talk->retract_us == G_MAXINT64 && (sent || talk->n_candidates == 0 || talk->called_us == 0))
     {
       gint64 sought_for = now_us - talk->sought_us;
-      gint64 gap = sought_for < EARLY_US       ? 1900 * HN_PATHS_MS
+      gint64 gap = sought_for < EARLY_US       ? 900 * HN_PATHS_MS
                    : sought_for < FRUITLESS_US ? 5 * HN_PATHS_SECOND
                                                : 15 * HN_PATHS_SECOND;
 
@@ -192,10 +191,8 @@ schedule_seek (HnPathTalk *talk, gint64 now_us)
 {
   if (!talk->seeking)
     talk->seek_us = G_MAXINT64;
-  else if (now_us < talk->eager_until_us)
+  else if (now_us < talk->eager_until_us || now_us - talk->sought_us < EARLY_US)
     talk->seek_us = now_us + REPEAT_US;
-  else if (now_us - talk->sought_us < EARLY_US)
-    talk->seek_us = now_us + HN_PATHS_SECOND;
   else
     talk->seek_us = G_MAXINT64; /* the heartbeat goes on with it */
 }
@@ -262,6 +259,19 @@ forget_best (HnPaths *self, HnPathTalk *talk)
   talk->probe_us = talk->watch_us = G_MAXINT64;
   talk->unanswered_us = 0;
   hn_paths_publish (self, talk, NULL);
+}
+
+void
+hn_paths_recheck (HnPaths *self, HnPathTalk *talk)
+{
+  guint kept = 0;
+
+  for (guint i = 0; i < talk->n_candidates; i++)
+    if (hn_paths_is_candidate (self, &talk->candidates[i].endpoint))
+      talk->candidates[kept++] = talk->candidates[i];
+  talk->n_candidates = kept;
+  if (talk->best.ip.family != 0 && !hn_paths_is_candidate (self, &talk->best))
+    forget_best (self, talk);
 }
 
 void

@@ -145,20 +145,20 @@ hn_paths_send_ping (HnPaths *self, HnPathPeer *peer, const HnEndpoint *to, HnPat
 }
 
 void
-hn_paths_send_pong (HnPaths *self, HnPathPeer *peer, const guint8 *tx_id, const HnEndpoint *from,
-                    int region)
+hn_paths_send_pong (HnPaths *self, HnPathPeer *peer, const guint8 *tx_id, const HnEndpoint *seen,
+                    const HnEndpoint *to, int region)
 {
   HnPathKey *key = hn_paths_get_key (self, peer);
   guint8 message[HN_DISCO_PONG_SIZE];
   guint8 datagram[HN_DISCO_OVERHEAD + HN_DISCO_PONG_SIZE];
   gsize len;
 
-  if (key == NULL || (region == 0 && !self->available))
+  if (key == NULL || (to != NULL && !self->available))
     return;
-  hn_disco_build_pong (message, tx_id, from);
+  hn_disco_build_pong (message, tx_id, seen);
   len = seal (self, key, message, sizeof message, datagram);
-  if (region == 0)
-    self->ops.send_udp (self->user, from, datagram, len);
+  if (to != NULL)
+    self->ops.send_udp (self->user, to, datagram, len);
   else
     send_relay (self, peer, region, datagram, len);
 }

@@ -284,6 +284,11 @@ hn_paths_set_forbidden (HnPaths *self, const HnPrefix *prefixes, gsize n)
   g_free (self->forbidden);
   self->forbidden = n > 0 ? g_memdup2 (prefixes, n * sizeof *prefixes) : NULL;
   self->n_forbidden = n;
+
+  hn_paths_enter (self);
+  for (guint i = 0; i < self->queue->len; i++)
+    hn_paths_recheck (self, g_ptr_array_index (self->queue, i));
+  hn_paths_leave (self);
 }
 
 /* --- peers --- */
@@ -435,26 +440,38 @@ note_sent (HnPaths *self, HnPathTalk *talk, gint64 now_us)
     }
 }
 
+/* Such peers know neither relays nor disco: where they were heard, or else what the map says. */
+static void
+route_plain (HnPaths *self, HnPathPeer *peer, HnPathRoute *out)
+{
+  const HnNodeFields *fields = hn_node_get (peer->node);
+
+  out->relay = FALSE;
+  if (!self->available)
+    return;
+  if (peer->talk != NULL && peer->talk->heard_from.ip.family != 0)
+    {
+      out->direct = TRUE;
+      out->endpoint = peer->talk->heard_from;
+    }
+  for (gsize i = 0; i < fields->n_endpoints && !out->direct; i++)
+    {
+      out->direct = hn_paths_is_candidate (self, &fields->endpoints[i]);
+      out->endpoint = fields->endpoints[i];
+    }
+}
+
 static void
 route_unsure (HnPaths *self, HnPathPeer *peer, gint64 now_us, HnPathRoute *out)
 {
-  const HnNodeFields *fields = hn_node_get (peer->node);
   HnPathTalk *talk;
 
   memset (out, 0, sizeof *out);
   out->relay = TRUE;
   if (peer->key == NULL)
     {
-      /* Such peers know neither relays nor disco. */
-      if (fields->wireguard_only)
-        {
-          out->relay = FALSE;
-          out->direct = self->available && fields->n_endpoints > 0;
-          if (out->direct)
-            out->endpoint = peer->talk != NULL && peer->talk->heard_from.ip.family != 0
-                                ? peer->talk->heard_from
-                                : fields->endpoints[0];
-        }
+      if (hn_node_get (peer->node)->wireguard_only)
+        route_plain (self, peer, out);
       return;
     }
   hn_paths_enter (self);

@@ -720,6 +720,102 @@ test_taken_back (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->n_changes, ==, 2);
 }
 
+/* Tells a path's latency by a ping and its pong. */
+static void
+measure (Fixture *f, const HnEndpoint *endpoint, gint64 latency_us, gint64 now_us)
+{
+  HnPathRoute out;
+
+  route (f, now_us, &out);
+  send_ping (f, endpoint, now_us);
+  g_assert_true (hn_endpoint_equal (&f->last_to, endpoint));
+  answer (f, endpoint, now_us + latency_us);
+}
+
+/* The faster, except that a LAN, IPv6 and what is in use are worth some. */
+static void
+test_preference (Fixture *f, gconstpointer data)
+{
+  HnEndpoint far = at ("198.51.100.7:1"), near = at ("198.51.100.8:1"),
+             six = at ("[2001:db8::1]:1");
+  HnEndpoint lan = at ("192.168.3.3:1"), slow_lan = at ("10.0.0.9:1"), same = at ("198.51.100.9:1");
+  const struct
+  {
+    const HnEndpoint *endpoint;
+    gint64 latency_us;
+    const HnEndpoint *best;
+  } steps[] = {
+    { &far, 100000, &far },  { &near, 60000, &near },    { &far, 59900, &near },
+    { &same, 59700, &near }, { &six, 57000, &six },      { &near, 55000, &six },
+    { &lan, 60000, &lan },   { &slow_lan, 90000, &lan }, { &six, 60000, &lan },
+  };
+  HnPathStats stats;
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      /* Within the trust of the first. */
+      gint64 now = NOW + i * 600000;
+
+      if (hn_paths_lookup (f->paths, steps[i].endpoint) == NULL)
+        measure (f, steps[i].endpoint, steps[i].latency_us, now);
+      hn_paths_get_stats (f->paths, f->peer, now + steps[i].latency_us, &stats);
+      g_assert_true (stats.direct);
+      g_assert_true (hn_endpoint_equal (&stats.endpoint, steps[i].best));
+    }
+  /* What the tailnet claims for itself is no path, however good it was. */
+  {
+    HnPrefix forbidden;
+
+    g_assert_true (hn_prefix_parse ("192.168.3.0/24", FALSE, &forbidden));
+    hn_paths_set_forbidden (f->paths, &forbidden, 1);
+    hn_paths_get_stats (f->paths, f->peer, NOW + 5 * SECOND, &stats);
+    g_assert_false (stats.direct);
+  }
+}
+
+static void
+test_wireguard_only (Fixture *f, gconstpointer data)
+{
+  HnEndpoint list[2] = { at ("127.0.0.1:7"), at ("198.51.100.7:51820") };
+  HnEndpoint moved = at ("198.51.100.8:51820");
+  HnNodeFields fields = { .id = 9, .stable_id = "n", .name = "n", .wireguard_only = TRUE };
+  g_autoptr (HnNode) node = NULL;
+  HnPathPeer *peer;
+  HnPathRoute out;
+
+  fields.host_name = fields.os = "";
+  fields.endpoints = list;
+  fields.n_endpoints = 2;
+  memset (fields.key.bytes, 0x66, sizeof fields.key.bytes);
+  node = hn_node_new (&fields);
+  peer = hn_paths_add (f->paths, node, f);
+  hn_paths_route (f->paths, peer, NOW, &out);
+  g_assert_true (out.direct);
+  g_assert_false (out.relay);
+  g_assert_true (hn_endpoint_equal (&out.endpoint, &list[1]));
+  hn_paths_authenticated (f->paths, peer, &moved, NOW);
+  hn_paths_route (f->paths, peer, NOW, &out);
+  g_assert_true (hn_endpoint_equal (&out.endpoint, &moved));
+}
+
+/* Over the relay although there is a path: the peer may know more, so the path is asked. */
+static void
+test_heard_over_relay (Fixture *f, gconstpointer data)
+{
+  HnEndpoint endpoint = at ("198.51.100.7:1234");
+
+  make_direct (f, &endpoint, NOW);
+  f->n_udp = 0;
+  for (guint i = 0; i < 100; i++)
+    hn_paths_heard_over_relay (f->paths, f->peer, NOW + SECOND + i * 1000);
+  g_assert_cmpuint (f->n_udp, ==, 1);
+  answer (f, &endpoint, NOW + SECOND + 100000);
+  hn_paths_heard_over_relay (f->paths, f->peer, NOW + SECOND + 200000);
+  g_assert_cmpuint (f->n_udp, ==, 1);
+  hn_paths_heard_over_relay (f->paths, f->peer, NOW + 2 * SECOND);
+  g_assert_cmpuint (f->n_udp, ==, 2);
+}
+
 /* --- pings that somebody asked for --- */
 
 static void
@@ -922,6 +1018,9 @@ main (int argc, char **argv)
   ADD ("many-addresses", test_many_addresses);
   ADD ("shared-key", test_shared_key);
   ADD ("taken-back", test_taken_back);
+  ADD ("preference", test_preference);
+  ADD ("wireguard-only", test_wireguard_only);
+  ADD ("heard-over-relay", test_heard_over_relay);
   ADD ("ask", test_ask);
   ADD ("ask-relay", test_ask_relay);
   ADD ("ask-limit", test_ask_limit);

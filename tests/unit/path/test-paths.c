@@ -75,6 +75,36 @@ test_grid (void)
   check_grid (SIM_NAT_BLOCKED, SIM_NAT_EASY, 0);
 }
 
+/* The map says nothing of where they are, or they learn it late: each tells the other. */
+static void
+test_call_only (void)
+{
+  g_autoptr (Sim) sim = sim_new (SIM_NAT_EASY, SIM_NAT_EASY);
+  gint64 took;
+
+  sim_introduce (sim, FALSE);
+  sim->nodes[0].talks = TRUE;
+  took = sim_run_until_direct (sim, 0, 10 * SECOND);
+  g_assert_cmpint (took, >=, 0);
+  g_assert_cmpint (took, <=, 300 * MS);
+}
+
+/* The other machine has an old disco key of ours for a second: early pings are repeated. */
+static void
+test_late_key (void)
+{
+  g_autoptr (Sim) sim = start (SIM_NAT_NONE, SIM_NAT_EASY);
+  gint64 took;
+
+  sim_restart (&sim->nodes[0]);
+  sim_run (sim, 1000 * MS);
+  g_assert_false (sim_is_direct (&sim->nodes[0]));
+  sim_update (&sim->nodes[0]);
+  took = sim_run_until_direct (sim, 0, 10 * SECOND);
+  g_assert_cmpint (took, >=, 0);
+  g_assert_cmpint (took, <=, 600 * MS);
+}
+
 /* --- staying --- */
 
 static void
@@ -417,6 +447,8 @@ main (int argc, char **argv)
   g_assert_true (hn_crypto_init (NULL));
   g_test_add_func ("/paths/lan", test_lan);
   g_test_add_func ("/paths/grid", test_grid);
+  g_test_add_func ("/paths/call-only", test_call_only);
+  g_test_add_func ("/paths/late-key", test_late_key);
   g_test_add_func ("/paths/heartbeat", test_heartbeat);
   g_test_add_func ("/paths/idle", test_idle);
   g_test_add_func ("/paths/resume", test_resume);
