@@ -40,7 +40,7 @@ fuzz_answer (const uint8_t *data, size_t size)
 
   if (size < HN_NOISE_FRAME_HEADER)
     return;
-  start_handshake (&handshake, 3, initiation, server);
+  start_handshake (&handshake, 5, initiation, server);
   want = hn_noise_handshake_get_answer_size (data, NULL);
   g_assert (want <= HN_NOISE_ANSWER_MAX);
   /* Nobody guesses a tag. */
@@ -60,7 +60,7 @@ fuzz_changed_answer (const uint8_t *data, size_t size)
   HnNoiseKeys theirs, ours;
   gboolean same;
 
-  start_handshake (&handshake, 5, initiation, server);
+  start_handshake (&handshake, 3, initiation, server);
   g_assert (noise_respond (initiation, server, ephemeral, response, &theirs));
   memcpy (changed, response, sizeof changed);
   for (; size >= 2; data += 2, size -= 2)
