@@ -42,7 +42,7 @@ typedef struct
   const char *host_name;           /* Hostinfo.Hostname; "" when absent */
   const char *os;                  /* Hostinfo.OS */
   const char *const *tags;         /* NULL-terminated, nullable; likewise below */
-  const char *const *capabilities; /* keys of CapMap and Capabilities; self only matters */
+  const char *const *capabilities; /* keys of CapMap and Capabilities */
   const HnPrefix *addresses;
   gsize n_addresses;
   const HnPrefix *allowed_ips; /* already defaulted to the addresses when absent on the wire */

@@ -149,48 +149,6 @@ test_node (void)
 }
 
 static void
-test_filter (void)
-{
-  g_autoptr (HnMapUpdate) update = decode (
-      "{\"PacketFilter\":[{\"SrcIPs\":[\"100.64.0.1\",\"10.0.0.0/8\",\"1.0.0.5-1.0.0.9\",\"*\","
-      "\"cap:c\"],\"DstPorts\":[{\"IP\":\"fd00::/8\",\"Ports\":{\"First\":22,\"Last\":23}}],"
-      "\"IPProto\":[6,256,-1]},"
-      /* only odd entries go */
-      "{\"SrcIPs\":[\"nonsense\",\"10.0.0.1/8\",\"2.0.0.1-1.0.0.1\",5,\"1.0.0.1-fd00::1\","
-      "\"1.1.1.1\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":5,\"Last\":4}},{\"IP\":\"*\","
-      "\"Ports\":{\"First\":0,\"Last\":65536}},{\"IP\":\"*\",\"Bits\":8,\"Ports\":{\"First\":0,"
-      "\"Last\":1}},{\"IP\":\"*\",\"Ports\":{\"First\":7,\"Last\":7}}],\"IPProto\":null},"
-      /* these open nothing */
-      "{\"SrcIPs\":[\"*\"],\"CapGrant\":[{\"Dsts\":[\"1.1.1.1/32\"],\"Caps\":[\"x\"]}]},"
-      "{\"SrcIPs\":[\"*\"],\"SrcBits\":[8],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,"
-      "\"Last\":1}}]},"
-      "{\"SrcIPs\":[\"bad\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":1}}]},"
-      "{\"SrcIPs\":[\"*\"],\"IPProto\":[999],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,"
-      "\"Last\":1}}]},"
-      "{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,"
-      "\"Last\":99999999999999999999}}]},7,null]}");
-  const HnFilterRules *rules = update->packet_filter;
-
-  g_assert_cmpuint (rules->n_rules, ==, 2);
-  g_assert_cmpuint (rules->rules[0].n_sources, ==, 5);
-  g_assert_cmpint (rules->rules[0].sources[1].last.bytes[3], ==, 255);
-  g_assert_cmpint (rules->rules[0].sources[2].first.bytes[3], ==, 5);
-  g_assert_cmpint (rules->rules[0].sources[2].last.bytes[3], ==, 9);
-  g_assert_cmpint (rules->rules[0].sources[4].last.bytes[15], ==, 255);
-  g_assert_cmpstr (rules->rules[0].source_capabilities[0], ==, "c");
-  g_assert_cmpuint (rules->rules[0].n_protocols, ==, 1);
-  g_assert_cmpint (rules->rules[0].destinations[0].range.first.bytes[0], ==, 0xfd);
-  g_assert_cmpint (rules->rules[0].destinations[0].range.last.bytes[1], ==, 255);
-  g_assert_cmpint (rules->rules[0].destinations[0].last_port, ==, 23);
-  g_assert_cmpuint (rules->rules[1].n_sources, ==, 1);
-  /* "*" is two families */
-  g_assert_cmpuint (rules->rules[1].n_destinations, ==, 2);
-  g_assert_cmpint (rules->rules[1].destinations[0].first_port, ==, 7);
-  g_assert_cmpuint (rules->rules[1].n_protocols, ==, 4);
-  g_assert_true (update_has_remark (update, "map-bad-rule"));
-}
-
-static void
 test_ping_and_debug (void)
 {
   g_autoptr (HnMapUpdate) update
@@ -684,7 +642,6 @@ main (int argc, char **argv)
   g_test_add_func ("/map-codec/headscale-0.23", test_headscale_023);
   g_test_add_func ("/map-codec/headscale-0.29", test_headscale_029);
   g_test_add_func ("/map-codec/node", test_node);
-  g_test_add_func ("/map-codec/filter", test_filter);
   g_test_add_func ("/map-codec/ping-and-debug", test_ping_and_debug);
   g_test_add_func ("/map-codec/duplicates", test_duplicates);
   g_test_add_func ("/map-codec/wrong-types", test_wrong_types);
