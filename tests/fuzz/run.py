@@ -3,7 +3,7 @@
 """Runs one fuzz target for a while, or prints what many found.
 
     run.py PROGRAM CORPUS         fuzzes for HEADNET_FUZZ_SECONDS (20), starting from the corpus
-    run.py --table LOG.json       the table of a run of the suite "fuzz" by meson
+    run.py --table LOG.json       the table of a run of the suite "fuzz" by meson, as in LOG.md
 
 What a target learns and what brings it down stay in the build directory, beside the program:
 corpus-NAME/ (the next run starts from there, too) and crash-NAME-*. A message of GLib that is
@@ -67,11 +67,12 @@ def table(path):
             results += [json.loads(text[len(RESULT):]) for text in output.splitlines()
                         if text.startswith(RESULT)]
     day = datetime.date.today()
-    print("| date | target | seconds | executions | coverage | crashes |")
+    print("| date | target | hours | executions | coverage | findings |")
     print("|---|---|---:|---:|---:|---|")
     for result in sorted(results, key=lambda result: result["target"]):
-        print(f"| {day} | {result['target']} | {result['seconds']} | {result['executions']} "
-              f"| {result['coverage']} | {result['crashes'] or 'none'} |")
+        findings = f"{result['crashes']} to look into" if result["crashes"] else "none"
+        print(f"| {day} | {result['target']} | {result['seconds'] / 3600:.2f} "
+              f"| {result['executions']} | {result['coverage']} | {findings} |")
     hours = sum(result["seconds"] for result in results) / 3600
     total = sum(result["executions"] for result in results)
     print(f"{len(results)} targets, {hours:.2f} hours, {total} executions")
