@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the path machine share: hn-paths.c (its peers and its public face),
+ * What the files of the path machine share: hn-paths.c (its public face), hn-paths-peers.c,
  * hn-paths-talk.c (candidates and addresses of a peer in conversation), hn-paths-search.c (finding,
  * keeping and doubting a path), hn-paths-send.c, hn-paths-receive.c, hn-paths-ask.c (pings that
  * somebody asked for) and hn-paths-queue.c (who is due next).
