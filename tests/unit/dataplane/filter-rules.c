@@ -156,3 +156,72 @@ make_peer (gint64 id, const char *address, const char *capability, gboolean is_u
 
   return hn_node_new (&fields);
 }
+
+static gboolean
+in_range (const HnIpRange *range, const HnIp *ip)
+{
+  return range->first.family == ip->family && hn_ip_compare (&range->first, ip) <= 0
+         && hn_ip_compare (ip, &range->last) <= 0;
+}
+
+static gboolean
+in_sources (const HnFilterRule *rule, const HnIp *source)
+{
+  for (gsize i = 0; i < rule->n_sources; i++)
+    if (in_range (&rule->sources[i], source))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+has_capability (const HnFilterRule *rule, GPtrArray *peers, const HnIp *source)
+{
+  for (guint i = 0; i < peers->len; i++)
+    {
+      const HnNodeFields *peer = hn_node_get (peers->pdata[i]);
+
+      if (!hn_ip_equal (&peer->addresses[0].ip, source))
+        continue;
+      for (char **name = rule->source_capabilities; name != NULL && *name != NULL; name++)
+        if (hn_node_has_capability (peers->pdata[i], *name))
+          return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+rules_allow (const HnFilterRules *rules, GPtrArray *peers, const HnIp *source,
+             const HnIp *destination, guint8 protocol, guint16 port)
+{
+  const guint8 icmp = destination->family == 4 ? 1 : 58;
+  const gboolean has_ports = protocol == 6 || protocol == 17 || protocol == 132;
+
+  for (gsize i = 0; i < rules->n_rules; i++)
+    {
+      const HnFilterRule *rule = &rules->rules[i];
+      const gboolean by_source = in_sources (rule, source);
+      const gboolean by_capability = has_capability (rule, peers, source);
+
+      for (gsize k = 0; k < rule->n_destinations; k++)
+        {
+          const HnFilterDestination *to = &rule->destinations[k];
+          const gboolean here = in_range (&to->range, destination);
+          const gboolean all = to->first_port == 0 && to->last_port == G_MAXUINT16;
+
+          if (protocol == icmp)
+            {
+              if ((here && by_source)
+                  || (by_capability && to->range.first.family == destination->family))
+                return TRUE;
+              continue;
+            }
+          if (!here || memchr (rule->protocols, protocol, rule->n_protocols) == NULL)
+            continue;
+          if (has_ports
+                  ? (by_source || by_capability) && port >= to->first_port && port <= to->last_port
+                  : by_source && all)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filter rules for tests, from a few words. */
+/* Filter rules for tests, from a few words, and a plain reading of what they mean. */
 #pragma once
 
 #include "model/hn-filter-rules.h"
@@ -12,3 +12,7 @@ HnFilterRules *make_rules (const char *text);
 HnPrefix prefix (const char *text);
 /* A peer with one address, and @capability unless it is NULL. */
 HnNode *make_peer (gint64 id, const char *address, const char *capability, gboolean is_unsigned);
+/* Whether the rules let this in, rule after rule, as the three matching functions of upstream do it.
+ * @peers: of HnNode with one address each. */
+gboolean rules_allow (const HnFilterRules *rules, GPtrArray *peers, const HnIp *source,
+                      const HnIp *destination, guint8 protocol, guint16 port);
