@@ -141,6 +141,8 @@ typedef struct
   gint64 watch_us;  /* look whether data was answered */
   gint64 probe_us;  /* a ping of best had time enough */
   gint64 probed_us; /* when that ping went out */
+  gboolean paired;  /* data is not answered: a second ping follows, and both count */
+  gboolean pair_sent;
   gint64 seek_us;
   gint64 retract_us;
   gint64 release_us;

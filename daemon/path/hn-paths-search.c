@@ -19,8 +19,9 @@
 #define UPGRADE_US (60 * HN_PATHS_SECOND)
 #define RELEASE_US (300 * HN_PATHS_SECOND)
 
-#define SILENCE_US (300 * HN_PATHS_MS)
-#define MIN_PATIENCE_US (250 * HN_PATHS_MS)
+#define SILENCE_US (250 * HN_PATHS_MS)
+#define PAIR_GAP_US (100 * HN_PATHS_MS)
+#define MIN_PATIENCE_US (200 * HN_PATHS_MS)
 #define MAX_PATIENCE_US (2 * HN_PATHS_SECOND)
 #define REPEAT_US (500 * HN_PATHS_MS) /* between the pings of a path that fell silent */
 #define DOUBT_GAP_US (500 * HN_PATHS_MS)
@@ -220,6 +221,7 @@ hn_paths_probe (HnPaths *self, HnPathTalk *talk, gint64 now_us)
     return;
   talk->probed_us = now_us;
   talk->probe_us = now_us + get_patience (talk);
+  talk->paired = talk->pair_sent = FALSE;
   candidate = hn_paths_find_candidate (talk, &best);
   if (candidate != NULL)
     candidate->pinged_us = now_us;
@@ -256,6 +258,7 @@ forget_best (HnPaths *self, HnPathTalk *talk)
   talk->trust_until_us = G_MININT64;
   talk->latency_us = talk->patience_us = 0;
   talk->tries = 0;
+  talk->paired = talk->pair_sent = FALSE;
   talk->probe_us = talk->watch_us = G_MAXINT64;
   talk->unanswered_us = 0;
   hn_paths_publish (self, talk, NULL);
@@ -346,6 +349,15 @@ static void
 probe_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
 {
   talk->probe_us = G_MAXINT64;
+  if (talk->paired && !talk->pair_sent)
+    {
+      HnEndpoint best = talk->best;
+
+      talk->pair_sent = TRUE;
+      talk->probe_us = talk->probed_us + get_patience (talk);
+      hn_paths_send_ping (self, talk->peer, &best, NULL, now_us);
+      return;
+    }
   if (talk->tries == 0 && now_us - talk->probed_us < MAX_PATIENCE_US
       && now_us - talk->heard_us < MIN_PATIENCE_US && talk->heard_best)
     {
@@ -353,15 +365,17 @@ probe_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
       talk->probe_us = now_us + MIN_PATIENCE_US;
       return;
     }
-  talk->tries++;
+  /* Two pings without an answer, and data without one. */
+  talk->tries += talk->pair_sent && talk->unanswered_us != 0 ? 2 : 1;
+  talk->trust_until_us = MIN (talk->trust_until_us, now_us - 1);
   if (talk->tries == 1)
     {
       /* One ping may get lost: the relay helps out until the next is answered. */
-      talk->trust_until_us = MIN (talk->trust_until_us, now_us - 1);
       hn_paths_probe (self, talk, now_us);
       return;
     }
-  if (talk->tries == 2)
+  talk->paired = talk->pair_sent = FALSE;
+  if (talk->published.ip.family != 0 || talk->tries == 2)
     {
       gboolean in_use = talk->published.ip.family != 0;
 
@@ -421,8 +435,12 @@ watch_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
     return;
   if (now_us - talk->unanswered_us < hn_paths_get_silence (talk))
     talk->watch_us = talk->unanswered_us + hn_paths_get_silence (talk);
-  else
-    hn_paths_probe (self, talk, now_us);
+  else if (talk->probe_us == G_MAXINT64)
+    {
+      hn_paths_probe (self, talk, now_us);
+      talk->paired = TRUE;
+      talk->probe_us = MIN (talk->probe_us, now_us + PAIR_GAP_US);
+    }
 }
 
 /* Silent for minutes: the memory is for others. */

@@ -362,6 +362,14 @@ handle (Sim *self, Event *event)
     }
 }
 
+static gint64
+get_deadline (SimNode *node)
+{
+  gint64 deadline = hn_paths_get_deadline (node->paths);
+
+  return node->stubborn ? MAX (deadline, node->next_tick_us) : deadline;
+}
+
 static void
 step (Sim *self, gint64 end_us)
 {
@@ -374,7 +382,7 @@ step (Sim *self, gint64 end_us)
     {
       SimNode *node = &self->nodes[i];
 
-      next = MIN (next, hn_paths_get_deadline (node->paths));
+      next = MIN (next, get_deadline (node));
       if (node->talks)
         next = MIN (next, node->next_data_us);
     }
@@ -395,8 +403,9 @@ step (Sim *self, gint64 end_us)
           node->next_data_us = self->now_us + DATA_GAP_US;
           send_data (node, DATA);
         }
-      if (self->now_us >= hn_paths_get_deadline (node->paths))
+      if (self->now_us >= get_deadline (node))
         {
+          node->next_tick_us = self->now_us + 3 * G_USEC_PER_SEC;
           hn_paths_tick (node->paths, self->now_us);
           g_assert_cmpint (hn_paths_get_deadline (node->paths), >, self->now_us);
         }

@@ -44,6 +44,8 @@ typedef struct
   gboolean talks;   /* sends data each 20 ms */
   gboolean one_way; /* and gets nothing back */
   gint64 next_data_us;
+  gboolean stubborn; /* as upstream: looks at its paths each 3 s only */
+  gint64 next_tick_us;
   gboolean refuses_to_refresh;
   gint64 refresh_us; /* how long learning our endpoints takes */
 
