@@ -61,8 +61,8 @@ class Watch:
 class OwnCase(unittest.TestCase):
     """A server, the node under test "one" and its neighbour "two", for all cases of the class.
 
-    A case that fails may leave its fault behind: each begins with none, and with a fresh
-    connection, because a client waits longer with each fault in a row.
+    A case that fails may leave its fault behind: each begins with none, and with fresh
+    connections, because a client waits longer with each fault in a row.
     """
 
     URL = "https://hs.test"
@@ -103,9 +103,9 @@ class OwnCase(unittest.TestCase):
         if not self.server.process.alive:
             self.server.start()
         self.server.ask("clear")
-        self.other.ctl("up")
-        self.own.ctl("down")
-        self.own.ctl("up")
+        for client in (self.other, self.own):
+            client.ctl("down")
+            client.ctl("up")
         wait_for("the node is up before the fault", self.is_well, timeout=30)
         self.traffic()
         if self.used is None:

@@ -3,9 +3,17 @@
 
 import fcntl
 import os
+import re
 
 HEAD = ("| what was done | what the user saw | recovery | left behind |\n"
         "|---|---|---|---|\n")
+
+
+def tidy(text):
+    """One cell: without what only this run had, the laboratory's folders and the time of day."""
+    text = re.sub(r"/tmp/headnet-test-[^/]*/state\.\w+", "/var/lib/headnet", text)
+    text = re.sub(r"headnet-\w+-(?:Message|WARNING|INFO)\S*: [\d:.]+: ", "", text)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def row(what, seen, recovery, left):
@@ -15,8 +23,7 @@ def row(what, seen, recovery, left):
         return
     if not isinstance(recovery, str):
         recovery = f"{recovery:.2f} s"
-    cells = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in
-             (what, seen, recovery, left)]
+    cells = [tidy(str(cell)) for cell in (what, seen, recovery, left)]
     with open(path, "a", encoding="utf-8") as file:
         # programs run side by side
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -105,16 +105,16 @@ class Reach(own.OwnCase):
         self.warm(f"{at}: {name}, again and again", reason, text, self.clear)
 
     def test_upgrade_refused(self):
-        self.lasting("upgrade", "status", status=403)
+        self.lasting("upgrade", "status", text="403", status=403)
 
     def test_upgrade_then_close(self):
-        self.lasting("upgrade", "close-after")
+        self.lasting("upgrade", "close-after", text="protocol version")
 
     def test_records_garbage(self):
-        self.lasting("record", "garbage")
+        self.lasting("record", "garbage", text="record")
 
     def test_goaway(self):
-        self.lasting("http2", "goaway")
+        self.lasting("http2", "goaway", text="closing")
 
     # the server is another one, or thinks otherwise of us
 

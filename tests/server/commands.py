@@ -72,12 +72,14 @@ class Commands:
         return {"nodes": [{
             "name": n.name, "id": n.id, "key": n.key, "online": n.online, "expired": n.expired,
             "addresses": [a.split("/")[0] for a in n.addresses], "endpoints": n.endpoints,
-            "home": n.home, "os": n.hostinfo.get("OS", "")}
+            "home": n.home, "os": n.hostinfo.get("OS", ""),
+            "hostname": n.hostinfo.get("Hostname", "")}
             for n in self.server.tailnet.nodes.values()]}
 
     def do_stats(self, _request):
         relay = self.server.relay
-        return {"relay_clients": len(relay.clients), "relay_packets": relay.packets,
+        return {"relay_clients": len(relay.clients), "relay_sessions": relay.sessions,
+                "relay_packets": relay.packets,
                 "relay_bytes": relay.bytes, "relay_dropped": relay.dropped,
                 "stun": self.server.stun.served, "faults": self.server.scenario.happened,
                 "fakes": len(self.server.tailnet.fakes), "changes": self.server.tailnet.changes,

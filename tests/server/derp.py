@@ -39,7 +39,7 @@ class Relay:
         self.public = bytes(self.private.public_key)
         self.scenario, self.admit = scenario, admit
         self.clients = {}
-        self.packets = self.bytes = self.dropped = 0
+        self.packets = self.bytes = self.dropped = self.sessions = 0
         self.keep_alive_s = scenario.get("relay_keep_alive", 60)
 
     async def serve(self, reader, writer, headers):
@@ -90,6 +90,7 @@ class Relay:
 
     async def _session(self, reader, writer, key, fault):
         client = Client(self, writer, key)
+        self.sessions += 1
         old = self.clients.get(key)
         self.clients[key] = client
         if old:
