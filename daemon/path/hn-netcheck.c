@@ -50,7 +50,8 @@ struct _HnNetcheck
 {
   HnNetcheckOps ops;
   gpointer user;
-  HnDerpMap *map; /* nullable */
+  HnDerpMap *map;    /* nullable */
+  char *server_host; /* nullable */
   gboolean ipv4;
   gboolean ipv6;
   gboolean control_reachable;
@@ -124,7 +125,8 @@ choose_targets (HnNetcheck *self)
         HnNetcheckTarget target = { .region = region, .home = region->id == self->home };
 
         if (target.home != (pass == 0) || self->targets->len >= HN_NETCHECK_MAX_REGIONS
-            || !hn_netcheck_is_measurable (region, self->home))
+            || !hn_netcheck_is_measurable (region, self->home)
+            || (i > 0 && region[-1].id == region->id))
           continue;
         target.latency_us
             = hn_netcheck_memory_get_latency (self->memory, region->id, &target.by_name);
@@ -193,21 +195,23 @@ locate (HnNetcheck *self, const HnNetcheckProbe *probe, gboolean ask, HnEndpoint
 {
   const HnDerpNode *node = probe->node;
   const HnIp *literal = probe->family == 4 ? &node->ipv4 : &node->ipv6;
+  const char *host = node->host_name;
   HnIp ip;
 
+  if (host == NULL || *host == '\0')
+    host = self->server_host;
   to->port = hn_netcheck_get_stun_port (node);
-  if (node->host_name != NULL && hn_ip_parse (node->host_name, &ip))
+  if (host != NULL && hn_ip_parse (host, &ip))
     {
       to->ip = literal->family == probe->family ? *literal : ip;
       return to->ip.family == probe->family ? WHERE_KNOWN : WHERE_NOWHERE;
     }
-  if (literal->family == probe->family
-      && (!probe->by_name || node->host_name == NULL || *node->host_name == '\0'))
+  if (literal->family == probe->family && (!probe->by_name || host == NULL))
     {
       to->ip = *literal;
       return WHERE_KNOWN;
     }
-  switch (hn_netcheck_names_get (self->names, node->host_name, probe->family, ask, &to->ip))
+  switch (hn_netcheck_names_get (self->names, host, probe->family, ask, &to->ip))
     {
     case HN_NETCHECK_NAME_KNOWN:
       return WHERE_KNOWN;
@@ -215,7 +219,7 @@ locate (HnNetcheck *self, const HnNetcheckProbe *probe, gboolean ask, HnEndpoint
       return WHERE_ASKED;
     case HN_NETCHECK_NAME_NEW:
       if (ask)
-        self->ops.resolve (self->user, node->host_name);
+        self->ops.resolve (self->user, host);
       return WHERE_ASKED;
     case HN_NETCHECK_NAME_NONE:
       return WHERE_NOWHERE;
@@ -753,6 +757,13 @@ hn_netcheck_set_map (HnNetcheck *self, HnDerpMap *map)
 }
 
 void
+hn_netcheck_set_server_host (HnNetcheck *self, const char *host)
+{
+  g_free (self->server_host);
+  self->server_host = host != NULL && *host != '\0' ? g_strdup (host) : NULL;
+}
+
+void
 hn_netcheck_set_families (HnNetcheck *self, gboolean ipv4, gboolean ipv6)
 {
   self->ipv4 = ipv4;
@@ -833,5 +844,6 @@ hn_netcheck_free (HnNetcheck *self)
   g_clear_pointer (&self->last, hn_net_report_unref);
   hn_netcheck_memory_free (self->memory);
   hn_netcheck_names_free (self->names);
+  g_free (self->server_host);
   g_free (self);
 }

@@ -67,6 +67,8 @@ void hn_netcheck_free (HnNetcheck *self);
 /* @map is nullable. A run under way goes on with the map it began with; a home that the new map does
  * not have is given up, and a map with one region only makes that the home at once. */
 void hn_netcheck_set_map (HnNetcheck *self, HnDerpMap *map);
+/* The coordination server's host, where relays without a name of their own are; nullable. */
+void hn_netcheck_set_server_host (HnNetcheck *self, const char *host);
 /* Which families the sockets have. */
 void hn_netcheck_set_families (HnNetcheck *self, gboolean ipv4, gboolean ipv6);
 /* Starts a run, or remembers to when one is under way. @full: all regions, as after a change of the

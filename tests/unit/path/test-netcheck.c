@@ -3,319 +3,7 @@
 #include <string.h>
 
 #include "crypto/hn-crypto.h"
-#include "path/hn-netcheck.h"
-#include "path/hn-stun.h"
-
-#define MS 1000
-#define S G_USEC_PER_SEC
-
-/* A network in a box: servers that answer after a while, names, and relays by HTTP. */
-typedef struct
-{
-  HnEndpoint at;
-  gint64 rtt_us; /* 0 silent */
-  char mapped[64];
-  guint lose; /* this many requests first */
-  guint asked;
-} Server;
-
-typedef struct
-{
-  gint64 at_us;
-  HnEndpoint from;
-  guint8 data[64];
-  gsize len;
-} Answer;
-
-typedef struct
-{
-  HnNetcheck *netcheck;
-  gint64 now;
-  GArray *servers; /* of Server */
-  GArray *answers; /* of Answer */
-  guint sent;
-  int send_error_v6;
-  GHashTable *names; /* host -> HnIp, once resolved */
-  guint resolved;
-  gboolean resolve_later;
-  GPtrArray *to_resolve;
-  GArray *measured; /* of int */
-  gint64 http_us;   /* 0: no answer */
-  gboolean portal;
-  gboolean http_later;
-  guint done;
-  HnNetReport *report; /* owned */
-  gint64 done_at;
-  gboolean restart; /* from within done */
-  gboolean cancel_on_send;
-} World;
-
-static HnEndpoint
-endpoint (const char *text)
-{
-  HnEndpoint out;
-
-  g_assert_true (hn_endpoint_parse (text, &out));
-  return out;
-}
-
-static HnIp
-ip (const char *text)
-{
-  HnIp out;
-
-  g_assert_true (hn_ip_parse (text, &out));
-  return out;
-}
-
-static gsize
-make_response (const guint8 *request, const HnEndpoint *mapped, guint8 *out)
-{
-  gboolean v6 = mapped->ip.family == 6;
-  gsize address_len = v6 ? 16 : 4;
-
-  memset (out, 0, 64);
-  out[0] = out[1] = 1;
-  out[3] = 4 + 4 + address_len;
-  memcpy (out + 4, request + 4, 16);
-  out[21] = 0x20;
-  out[23] = 4 + address_len;
-  out[25] = v6 ? 2 : 1;
-  out[26] = mapped->port >> 8 ^ 0x21;
-  out[27] = (mapped->port & 0xff) ^ 0x12;
-  for (gsize i = 0; i < address_len; i++)
-    out[28 + i] = mapped->ip.bytes[i] ^ out[4 + i];
-  return 28 + address_len;
-}
-
-static int
-on_send_udp (gpointer user, const HnEndpoint *to, const guint8 *data, gsize len)
-{
-  World *world = user;
-
-  g_assert_cmpuint (len, ==, HN_STUN_REQUEST_LEN);
-  world->sent++;
-  if (world->cancel_on_send)
-    {
-      hn_netcheck_cancel (world->netcheck);
-      return 0;
-    }
-  if (to->ip.family == 6 && world->send_error_v6 != 0)
-    return world->send_error_v6;
-  for (guint i = 0; i < world->servers->len; i++)
-    {
-      Server *server = &g_array_index (world->servers, Server, i);
-      Answer answer = { .at_us = world->now + server->rtt_us, .from = *to };
-      HnEndpoint mapped;
-
-      if (!hn_endpoint_equal (&server->at, to))
-        continue;
-      server->asked++;
-      if (server->rtt_us == 0 || server->lose-- > 0)
-        continue;
-      server->lose = 0;
-      mapped = endpoint (server->mapped);
-      answer.len = make_response (data, &mapped, answer.data);
-      g_array_append_val (world->answers, answer);
-    }
-  return 0;
-}
-
-static void
-resolve_now (World *world, const char *host)
-{
-  const HnIp *found = g_hash_table_lookup (world->names, host);
-
-  hn_netcheck_resolved (world->netcheck, host, found, found != NULL ? 1 : 0, world->now);
-}
-
-static void
-on_resolve (gpointer user, const char *host)
-{
-  World *world = user;
-
-  world->resolved++;
-  if (world->resolve_later)
-    g_ptr_array_add (world->to_resolve, g_strdup (host));
-  else
-    resolve_now (world, host);
-}
-
-static void
-on_measure (gpointer user, const HnDerpRegion *region)
-{
-  World *world = user;
-
-  g_array_append_val (world->measured, region->id);
-  if (!world->http_later)
-    hn_netcheck_measured (world->netcheck, region->id, world->http_us * region->id, world->portal,
-                          world->now);
-}
-
-static void
-on_done (gpointer user, HnNetReport *report)
-{
-  World *world = user;
-
-  g_assert_false (hn_netcheck_is_running (world->netcheck));
-  g_assert_true (hn_netcheck_get_report (world->netcheck) == report);
-  g_assert_cmpint (hn_netcheck_get_home (world->netcheck), ==, report->preferred);
-  world->done++;
-  world->done_at = world->now;
-  g_clear_pointer (&world->report, hn_net_report_unref);
-  world->report = hn_net_report_ref (report);
-  if (world->restart)
-    {
-      world->restart = FALSE;
-      hn_netcheck_start (world->netcheck, FALSE, world->now, world->now);
-    }
-}
-
-static const HnNetcheckOps ops = { on_send_udp, on_resolve, on_measure, on_done };
-
-static void
-world_open (World *world)
-{
-  memset (world, 0, sizeof *world);
-  world->now = 1000 * S;
-  world->servers = g_array_new (FALSE, TRUE, sizeof (Server));
-  world->answers = g_array_new (FALSE, TRUE, sizeof (Answer));
-  world->names = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  world->to_resolve = g_ptr_array_new_with_free_func (g_free);
-  world->measured = g_array_new (FALSE, TRUE, sizeof (int));
-  world->netcheck = hn_netcheck_new (&ops, world);
-  hn_netcheck_set_control_reachable (world->netcheck, TRUE);
-}
-
-static void
-world_close (World *world)
-{
-  hn_netcheck_free (world->netcheck);
-  g_clear_pointer (&world->report, hn_net_report_unref);
-  g_array_unref (world->servers);
-  g_array_unref (world->answers);
-  g_hash_table_unref (world->names);
-  g_ptr_array_unref (world->to_resolve);
-  g_array_unref (world->measured);
-}
-
-static Server *
-add_server (World *world, const char *at, gint64 rtt_us, const char *mapped)
-{
-  Server server = { .at = endpoint (at), .rtt_us = rtt_us };
-
-  g_strlcpy (server.mapped, mapped, sizeof server.mapped);
-  g_array_append_val (world->servers, server);
-  return &g_array_index (world->servers, Server, world->servers->len - 1);
-}
-
-static Server *
-get_server (World *world, guint i)
-{
-  return &g_array_index (world->servers, Server, i);
-}
-
-static void
-add_name (World *world, const char *host, const char *address)
-{
-  HnIp address_ip = ip (address);
-
-  g_hash_table_insert (world->names, (char *) host, g_memdup2 (&address_ip, sizeof address_ip));
-}
-
-/* Region i + 1 of @n has one node, at 10.0.0.(i + 1), and with @v6 at fd00::(i + 1). */
-static HnDerpRegion *
-make_regions (guint n, gboolean v6)
-{
-  HnDerpRegion *regions = g_new0 (HnDerpRegion, n);
-
-  for (guint i = 0; i < n; i++)
-    {
-      HnDerpNode *node = g_new0 (HnDerpNode, 1);
-
-      node->name = g_strdup_printf ("%ua", i + 1);
-      node->host_name = g_strdup_printf ("r%u.test", i + 1);
-      node->ipv4 = hn_ip_from_bytes ((guint8[]){ 10, 0, i >> 8 & 0xff, i + 1 }, 4);
-      node->ipv6_disabled = !v6;
-      if (v6)
-        node->ipv6 = hn_ip_from_bytes ((guint8[16]){ 0xfd, [15] = i + 1 }, 16);
-      node->stun_port = 3478;
-      node->derp_port = 443;
-      regions[i] = (HnDerpRegion){ .id = i + 1, .score = 1, .nodes = node, .n_nodes = 1 };
-    }
-  return regions;
-}
-
-static void
-use_regions (World *world, HnDerpRegion *regions, guint n)
-{
-  g_autoptr (HnDerpMap) map = hn_derp_map_new_take (regions, n);
-
-  hn_netcheck_set_map (world->netcheck, map);
-}
-
-/* Time passes until @until, with all that happens in it; the machine is called no later than it
- * asked for, and never before. */
-static void
-run_until (World *world, gint64 until)
-{
-  for (guint i = 0; i < 10000; i++)
-    {
-      gint64 deadline = hn_netcheck_get_deadline (world->netcheck);
-      gint64 next = MIN (deadline, until);
-      gint first = -1;
-      Answer answer;
-
-      for (guint j = 0; j < world->answers->len; j++)
-        {
-          gint64 at = g_array_index (world->answers, Answer, j).at_us;
-
-          if (at <= next)
-            {
-              next = at;
-              first = j;
-            }
-        }
-      if (first < 0 && deadline > until)
-        {
-          world->now = until;
-          return;
-        }
-      world->now = MAX (world->now, next);
-      if (first < 0)
-        {
-          hn_netcheck_tick (world->netcheck, world->now);
-          continue;
-        }
-      answer = g_array_index (world->answers, Answer, first);
-      g_array_remove_index (world->answers, first);
-      g_assert_true (hn_netcheck_is_stun (answer.data, answer.len));
-      hn_netcheck_receive (world->netcheck, &answer.from, answer.data, answer.len, world->now);
-    }
-  g_assert_not_reached ();
-}
-
-/* One run; how long it took. */
-static gint64
-run (World *world, gboolean full)
-{
-  gint64 started = world->now;
-  guint done = world->done;
-
-  hn_netcheck_start (world->netcheck, full, world->now, 5 * S + world->now);
-  run_until (world, world->now + 10 * S);
-  g_assert_cmpuint (world->done, ==, done + 1);
-  g_assert_cmpint (hn_netcheck_get_deadline (world->netcheck), ==, G_MAXINT64);
-  return world->done_at - started;
-}
-
-static void
-check_endpoint (const HnEndpoint *value, const char *expected)
-{
-  char text[HN_IP_TEXT_MAX];
-
-  g_assert_cmpstr (hn_endpoint_format (value, text), ==, expected);
-}
+#include "netcheck-world.h"
 
 /* One relay, one answer: done as soon as it is there. */
 static void
@@ -327,10 +15,10 @@ test_single (void)
   world_open (&world);
   g_assert_cmpint (hn_netcheck_get_deadline (world.netcheck), ==, G_MAXINT64);
   g_assert_cmpint (hn_netcheck_get_home (world.netcheck), ==, 0);
-  use_regions (&world, make_regions (1, FALSE), 1);
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
   g_assert_cmpint (hn_netcheck_get_home (world.netcheck), ==, 1);
-  add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
-  g_assert_cmpint (run (&world, FALSE), ==, 7 * MS);
+  world_add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
+  g_assert_cmpint (world_run (&world, FALSE), ==, 7 * MS);
   g_assert_cmpuint (world.sent, ==, 1);
   g_assert_cmpuint (world.resolved, ==, 0);
   g_assert_true (world.report->udp);
@@ -338,7 +26,7 @@ test_single (void)
   g_assert_false (world.report->ipv6);
   /* One server can not tell. */
   g_assert_cmpint (world.report->mapping_varies, ==, -1);
-  check_endpoint (&world.report->global_v4, "203.0.113.9:41641");
+  world_check_endpoint (&world.report->global_v4, "203.0.113.9:41641");
   g_assert_cmpuint (world.report->global_v6.ip.family, ==, 0);
   g_assert_cmpuint (world.report->n_mappings, ==, 1);
   g_assert_cmpint (world.report->preferred, ==, 1);
@@ -361,15 +49,15 @@ test_mapping_varies (void)
       World world;
 
       world_open (&world);
-      use_regions (&world, make_regions (2, FALSE), 2);
-      add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
-      add_server (&world, "10.0.0.2:3478", 9 * MS,
-                  same ? "203.0.113.9:41641" : "203.0.113.9:41642");
-      g_assert_cmpint (run (&world, TRUE), ==, 9 * MS);
+      world_use_regions (&world, world_make_regions (2, FALSE), 2);
+      world_add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
+      world_add_server (&world, "10.0.0.2:3478", 9 * MS,
+                        same ? "203.0.113.9:41641" : "203.0.113.9:41642");
+      g_assert_cmpint (world_run (&world, TRUE), ==, 9 * MS);
       g_assert_cmpint (world.report->mapping_varies, ==, same ? 0 : 1);
       g_assert_cmpuint (world.report->n_mappings, ==, same ? 1 : 2);
       g_assert_cmpuint (world.report->mapping_counts[0], ==, same ? 2 : 1);
-      check_endpoint (&world.report->mappings[0], "203.0.113.9:41641");
+      world_check_endpoint (&world.report->mappings[0], "203.0.113.9:41641");
       world_close (&world);
     }
 }
@@ -381,13 +69,13 @@ test_mapping_order (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (3, FALSE), 3);
-  add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:1");
-  add_server (&world, "10.0.0.2:3478", 8 * MS, "203.0.113.9:2");
-  add_server (&world, "10.0.0.3:3478", 9 * MS, "203.0.113.9:2");
-  run (&world, TRUE);
-  check_endpoint (&world.report->global_v4, "203.0.113.9:1");
-  check_endpoint (&world.report->mappings[0], "203.0.113.9:2");
+  world_use_regions (&world, world_make_regions (3, FALSE), 3);
+  world_add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:1");
+  world_add_server (&world, "10.0.0.2:3478", 8 * MS, "203.0.113.9:2");
+  world_add_server (&world, "10.0.0.3:3478", 9 * MS, "203.0.113.9:2");
+  world_run (&world, TRUE);
+  world_check_endpoint (&world.report->global_v4, "203.0.113.9:1");
+  world_check_endpoint (&world.report->mappings[0], "203.0.113.9:2");
   g_assert_cmpuint (world.report->mapping_counts[0], ==, 2);
   world_close (&world);
 }
@@ -400,43 +88,43 @@ test_both_families (void)
 
   world_open (&world);
   hn_netcheck_set_families (world.netcheck, TRUE, TRUE);
-  use_regions (&world, make_regions (1, TRUE), 1);
-  add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
-  add_server (&world, "[fd00::1]:3478", 5 * MS, "[2001:db8::5]:41641");
-  g_assert_cmpint (run (&world, TRUE), ==, 7 * MS);
+  world_use_regions (&world, world_make_regions (1, TRUE), 1);
+  world_add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641");
+  world_add_server (&world, "[fd00::1]:3478", 5 * MS, "[2001:db8::5]:41641");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 7 * MS);
   g_assert_true (world.report->ipv4);
   g_assert_true (world.report->ipv6);
-  check_endpoint (&world.report->global_v6, "[2001:db8::5]:41641");
+  world_check_endpoint (&world.report->global_v6, "[2001:db8::5]:41641");
   relay = hn_net_report_get_relay (world.report, 1);
   g_assert_cmpint (relay->latency_us, ==, 5 * MS);
   g_assert_cmpint (relay->v4_latency_us, ==, 7 * MS);
   g_assert_cmpint (relay->v6_latency_us, ==, 5 * MS);
 
   /* IPv6 goes into a black hole: asked three times, waited for a little, then left. */
-  get_server (&world, 1)->rtt_us = 0;
-  get_server (&world, 1)->asked = 0;
-  g_assert_cmpint (run (&world, TRUE), <=, 120 * MS);
+  world_get_server (&world, 1)->rtt_us = 0;
+  world_get_server (&world, 1)->asked = 0;
+  g_assert_cmpint (world_run (&world, TRUE), <=, 120 * MS);
   g_assert_false (world.report->ipv6);
-  g_assert_cmpuint (get_server (&world, 1)->asked, >=, 1);
+  g_assert_cmpuint (world_get_server (&world, 1)->asked, >=, 1);
   /* It did not work: once is enough. */
-  get_server (&world, 1)->asked = 0;
-  g_assert_cmpint (run (&world, FALSE), <=, 60 * MS);
-  g_assert_cmpuint (get_server (&world, 1)->asked, ==, 1);
+  world_get_server (&world, 1)->asked = 0;
+  g_assert_cmpint (world_run (&world, FALSE), <=, 60 * MS);
+  g_assert_cmpuint (world_get_server (&world, 1)->asked, ==, 1);
 
   /* No route: not waited for at all. */
   world.send_error_v6 = ENETUNREACH;
-  g_assert_cmpint (run (&world, TRUE), ==, 7 * MS);
+  g_assert_cmpint (world_run (&world, TRUE), ==, 7 * MS);
   /* The same, when the error comes later. */
   world.send_error_v6 = 0;
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
-  hn_netcheck_send_failed (world.netcheck, &get_server (&world, 1)->at, world.now);
-  run_until (&world, world.now + 7 * MS);
+  hn_netcheck_send_failed (world.netcheck, &world_get_server (&world, 1)->at, world.now);
+  world_run_until (&world, world.now + 7 * MS);
   g_assert_false (hn_netcheck_is_running (world.netcheck));
 
   /* No socket: not even tried. */
   hn_netcheck_set_families (world.netcheck, TRUE, FALSE);
   world.sent = 0;
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpuint (world.sent, ==, 1);
   world_close (&world);
 }
@@ -454,9 +142,9 @@ test_wrong_mappings (void)
       World world;
 
       world_open (&world);
-      use_regions (&world, make_regions (1, FALSE), 1);
-      add_server (&world, "10.0.0.1:3478", 7 * MS, lies[i]);
-      run (&world, TRUE);
+      world_use_regions (&world, world_make_regions (1, FALSE), 1);
+      world_add_server (&world, "10.0.0.1:3478", 7 * MS, lies[i]);
+      world_run (&world, TRUE);
       g_assert_true (world.report->udp);
       g_assert_cmpuint (world.report->n_mappings, ==, 0);
       g_assert_cmpuint (world.report->global_v4.ip.family, ==, 0);
@@ -471,17 +159,17 @@ test_retransmit (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (1, FALSE), 1);
-  add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641")->lose = 1;
-  g_assert_cmpint (run (&world, TRUE), ==, 107 * MS);
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
+  world_add_server (&world, "10.0.0.1:3478", 7 * MS, "203.0.113.9:41641")->lose = 1;
+  g_assert_cmpint (world_run (&world, TRUE), ==, 107 * MS);
   g_assert_cmpuint (world.sent, ==, 2);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 1)->latency_us, ==, 7 * MS);
 
   /* The home is asked four times before it is given up. */
   world.sent = 0;
-  get_server (&world, 0)->lose = 3;
-  add_name (&world, "r1.test", "10.0.0.1");
-  run (&world, FALSE);
+  world_get_server (&world, 0)->lose = 3;
+  world_add_name (&world, "r1.test", "10.0.0.1");
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.sent, ==, 4);
   g_assert_true (world.report->udp);
   world_close (&world);
@@ -494,9 +182,9 @@ test_late (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (1, FALSE), 1);
-  add_server (&world, "10.0.0.1:3478", 150 * MS, "203.0.113.9:41641");
-  g_assert_cmpint (run (&world, TRUE), ==, 150 * MS);
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
+  world_add_server (&world, "10.0.0.1:3478", 150 * MS, "203.0.113.9:41641");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 150 * MS);
   g_assert_cmpuint (world.sent, ==, 2);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 1)->latency_us, ==, 150 * MS);
   g_assert_cmpuint (world.report->mapping_counts[0], ==, 1);
@@ -510,15 +198,15 @@ test_early_stop (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (10, FALSE), 10);
+  world_use_regions (&world, world_make_regions (10, FALSE), 10);
   for (guint i = 0; i < 10; i++)
     {
       g_autofree char *at = g_strdup_printf ("10.0.0.%u:3478", i + 1);
 
-      add_server (&world, at, (i + 1) * 40 * MS, "203.0.113.9:41641");
+      world_add_server (&world, at, (i + 1) * 40 * MS, "203.0.113.9:41641");
     }
   /* The third after 120 ms, then twice as long. */
-  g_assert_cmpint (run (&world, TRUE), ==, 360 * MS);
+  g_assert_cmpint (world_run (&world, TRUE), ==, 360 * MS);
   g_assert_cmpuint (world.report->n_relays, ==, 10);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 8)->latency_us, ==, 320 * MS);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 10)->latency_us, ==, 0);
@@ -527,7 +215,7 @@ test_early_stop (void)
 
   /* Then the three nearest only, and those that are silent cost no more than a second. */
   world.sent = 0;
-  g_assert_cmpint (run (&world, FALSE), ==, 120 * MS);
+  g_assert_cmpint (world_run (&world, FALSE), ==, 120 * MS);
   g_assert_cmpuint (world.report->n_relays, ==, 3);
   g_assert_cmpuint (world.sent, <=, 5);
   world_close (&world);
@@ -540,15 +228,15 @@ test_one_dead (void)
   gint64 took;
 
   world_open (&world);
-  use_regions (&world, make_regions (2, FALSE), 2);
-  add_server (&world, "10.0.0.1:3478", 0, "203.0.113.9:41641");
-  add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
-  add_name (&world, "r1.test", "10.0.0.1");
-  took = run (&world, TRUE);
+  world_use_regions (&world, world_make_regions (2, FALSE), 2);
+  world_add_server (&world, "10.0.0.1:3478", 0, "203.0.113.9:41641");
+  world_add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_name (&world, "r1.test", "10.0.0.1");
+  took = world_run (&world, TRUE);
   g_assert_cmpint (took, <=, 1300 * MS);
   g_assert_cmpint (world.report->preferred, ==, 2);
   /* Next time it is not waited for. */
-  g_assert_cmpint (run (&world, FALSE), <=, 100 * MS);
+  g_assert_cmpint (world_run (&world, FALSE), <=, 100 * MS);
   world_close (&world);
 }
 
@@ -556,7 +244,7 @@ static void
 test_names (void)
 {
   World world;
-  HnDerpRegion *regions = make_regions (2, FALSE);
+  HnDerpRegion *regions = world_make_regions (2, FALSE);
 
   world_open (&world);
   memset (&regions[0].nodes[0].ipv4, 0, sizeof (HnIp));
@@ -564,39 +252,66 @@ test_names (void)
   memset (&regions[1].nodes[0].ipv4, 0, sizeof (HnIp));
   g_free (regions[1].nodes[0].host_name);
   regions[1].nodes[0].host_name = g_strdup ("10.0.0.2");
-  use_regions (&world, regions, 2);
-  add_server (&world, "10.9.9.9:3478", 10 * MS, "203.0.113.9:41641");
-  add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
-  add_name (&world, "r1.test", "10.9.9.9");
-  g_assert_cmpint (run (&world, TRUE), ==, 10 * MS);
+  world_use_regions (&world, regions, 2);
+  world_add_server (&world, "10.9.9.9:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_name (&world, "r1.test", "10.9.9.9");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 10 * MS);
   g_assert_cmpuint (world.resolved, ==, 1);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 1)->latency_us, ==, 10 * MS);
 
   /* Known until the next full run. */
-  run (&world, FALSE);
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.resolved, ==, 1);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpuint (world.resolved, ==, 2);
 
   /* Slow names: sent as soon as the answer is there. */
   world.resolve_later = TRUE;
-  get_server (&world, 1)->rtt_us = 0;
+  world_get_server (&world, 1)->rtt_us = 0;
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
-  run_until (&world, world.now + 500 * MS);
+  world_run_until (&world, world.now + 500 * MS);
   g_assert_true (hn_netcheck_is_running (world.netcheck));
   g_assert_cmpuint (world.to_resolve->len, ==, 1);
-  resolve_now (&world, "r1.test");
-  resolve_now (&world, "r1.test");
-  resolve_now (&world, "never-asked.test");
-  run_until (&world, world.now + 5 * S);
+  world_resolve (&world, "r1.test");
+  world_resolve (&world, "r1.test");
+  world_resolve (&world, "never-asked.test");
+  world_run_until (&world, world.now + 5 * S);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 1)->latency_us, ==, 10 * MS);
 
   /* No answer at all, and one that comes when all is over. */
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
-  run_until (&world, world.now + 6 * S);
+  world_run_until (&world, world.now + 6 * S);
   g_assert_false (hn_netcheck_is_running (world.netcheck));
-  resolve_now (&world, "r1.test");
+  world_resolve (&world, "r1.test");
   g_assert_cmpint (hn_netcheck_get_deadline (world.netcheck), ==, G_MAXINT64);
+  world_close (&world);
+}
+
+/* The relay inside the coordination server, without a name of its own. */
+static void
+test_server_host (void)
+{
+  World world;
+  HnDerpRegion *regions = world_make_regions (1, FALSE);
+
+  world_open (&world);
+  memset (&regions[0].nodes[0].ipv4, 0, sizeof (HnIp));
+  g_free (regions[0].nodes[0].host_name);
+  regions[0].nodes[0].host_name = g_strdup ("");
+  world_use_regions (&world, regions, 1);
+  world_add_server (&world, "10.9.9.9:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_name (&world, "hs.test", "10.9.9.9");
+  world_run (&world, TRUE);
+  g_assert_false (world.report->udp);
+  hn_netcheck_set_server_host (world.netcheck, "hs.test");
+  world_run (&world, TRUE);
+  g_assert_true (world.report->udp);
+  hn_netcheck_set_server_host (world.netcheck, "10.9.9.9");
+  world.resolved = 0;
+  world_run (&world, TRUE);
+  g_assert_true (world.report->udp);
+  g_assert_cmpuint (world.resolved, ==, 0);
   world_close (&world);
 }
 
@@ -607,13 +322,13 @@ test_wrong_literal (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (1, FALSE), 1);
-  add_server (&world, "10.9.9.9:3478", 10 * MS, "203.0.113.9:41641");
-  add_name (&world, "r1.test", "10.9.9.9");
-  g_assert_cmpint (run (&world, TRUE), ==, 210 * MS);
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
+  world_add_server (&world, "10.9.9.9:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_name (&world, "r1.test", "10.9.9.9");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 210 * MS);
   g_assert_true (world.report->udp);
-  g_assert_cmpint (run (&world, FALSE), ==, 10 * MS);
-  g_assert_cmpint (run (&world, TRUE), ==, 10 * MS);
+  g_assert_cmpint (world_run (&world, FALSE), ==, 10 * MS);
+  g_assert_cmpint (world_run (&world, TRUE), ==, 10 * MS);
   world_close (&world);
 }
 
@@ -621,17 +336,17 @@ static void
 test_ports (void)
 {
   World world;
-  HnDerpRegion *regions = make_regions (4, FALSE);
+  HnDerpRegion *regions = world_make_regions (4, FALSE);
 
   world_open (&world);
   regions[0].nodes[0].stun_port = -1;
   regions[1].nodes[0].stun_port = 0;
   regions[2].nodes[0].stun_port = 70000;
   regions[3].nodes[0].stun_port = 99;
-  use_regions (&world, regions, 4);
-  add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
-  add_server (&world, "10.0.0.4:99", 10 * MS, "203.0.113.9:41641");
-  g_assert_cmpint (run (&world, TRUE), ==, 10 * MS);
+  world_use_regions (&world, regions, 4);
+  world_add_server (&world, "10.0.0.2:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_server (&world, "10.0.0.4:99", 10 * MS, "203.0.113.9:41641");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 10 * MS);
   g_assert_cmpuint (world.sent, ==, 2);
   g_assert_cmpuint (world.report->n_relays, ==, 2);
   world_close (&world);
@@ -641,23 +356,23 @@ static void
 test_not_measured (void)
 {
   World world;
-  HnDerpRegion *regions = make_regions (4, FALSE);
+  HnDerpRegion *regions = world_make_regions (4, FALSE);
 
   world_open (&world);
   regions[0].no_measure_no_home = TRUE;
   regions[1].avoid = TRUE;
   regions[2].nodes[0].stun_only = TRUE;
-  use_regions (&world, regions, 4);
+  world_use_regions (&world, regions, 4);
   for (guint i = 0; i < 4; i++)
     {
       g_autofree char *at = g_strdup_printf ("10.0.0.%u:3478", i + 1);
 
-      add_server (&world, at, (i + 1) * 10 * MS, "203.0.113.9:41641");
+      world_add_server (&world, at, (i + 1) * 10 * MS, "203.0.113.9:41641");
     }
-  run (&world, TRUE);
-  g_assert_cmpuint (get_server (&world, 0)->asked, ==, 0);
-  g_assert_cmpuint (get_server (&world, 1)->asked, ==, 0);
-  g_assert_cmpuint (get_server (&world, 2)->asked, >, 0);
+  world_run (&world, TRUE);
+  g_assert_cmpuint (world_get_server (&world, 0)->asked, ==, 0);
+  g_assert_cmpuint (world_get_server (&world, 1)->asked, ==, 0);
+  g_assert_cmpuint (world_get_server (&world, 2)->asked, >, 0);
   /* Good for STUN, but no relay. */
   g_assert_cmpint (world.report->preferred, ==, 4);
   world_close (&world);
@@ -670,9 +385,9 @@ test_blocked (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (3, FALSE), 3);
+  world_use_regions (&world, world_make_regions (3, FALSE), 3);
   world.http_us = 20 * MS;
-  g_assert_cmpint (run (&world, TRUE), ==, 3 * S);
+  g_assert_cmpint (world_run (&world, TRUE), ==, 3 * S);
   g_assert_false (world.report->udp);
   g_assert_cmpint (world.report->mapping_varies, ==, -1);
   g_assert_cmpuint (world.measured->len, ==, 3);
@@ -683,29 +398,29 @@ test_blocked (void)
 
   /* No answer there either: by 5 s it is over, and home stays. */
   world.http_later = TRUE;
-  g_assert_cmpint (run (&world, TRUE), ==, 5 * S);
+  g_assert_cmpint (world_run (&world, TRUE), ==, 5 * S);
   g_assert_cmpint (world.report->preferred, ==, 1);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 2)->tcp_latency_us, ==, 0);
   /* What comes when nobody waits any more, or was never asked for. */
   hn_netcheck_measured (world.netcheck, 2, 5, FALSE, world.now);
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
-  run_until (&world, world.now + 3500 * MS);
+  world_run_until (&world, world.now + 3500 * MS);
   hn_netcheck_measured (world.netcheck, 77, 5, FALSE, world.now);
   hn_netcheck_measured (world.netcheck, 3, 30 * MS, FALSE, world.now);
   hn_netcheck_measured (world.netcheck, 3, 10 * MS, FALSE, world.now);
-  run_until (&world, world.now + 3500 * MS);
+  world_run_until (&world, world.now + 3500 * MS);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 3)->tcp_latency_us, ==, 30 * MS);
   g_assert_cmpint (world.report->preferred, ==, 3);
 
   /* A portal answers for everybody; that is no latency, and the next run is a full one. */
   world.http_later = FALSE;
   world.portal = TRUE;
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_true (world.report->captive_portal);
   g_assert_cmpint (hn_net_report_get_relay (world.report, 1)->tcp_latency_us, ==, 0);
   world.portal = FALSE;
   world.measured->len = 0;
-  run (&world, FALSE);
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.measured->len, ==, 3);
   g_assert_false (world.report->captive_portal);
   world_close (&world);
@@ -717,9 +432,9 @@ test_fallback (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (3, FALSE), 3);
+  world_use_regions (&world, world_make_regions (3, FALSE), 3);
   g_assert_cmpint (hn_netcheck_get_home (world.netcheck), ==, 0);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
   world_close (&world);
 }
@@ -731,18 +446,18 @@ test_heard (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (2, FALSE), 2);
-  add_server (&world, "10.0.0.1:3478", 10 * MS, "203.0.113.9:41641");
-  add_server (&world, "10.0.0.2:3478", 50 * MS, "203.0.113.9:41641");
-  run (&world, TRUE);
+  world_use_regions (&world, world_make_regions (2, FALSE), 2);
+  world_add_server (&world, "10.0.0.1:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_server (&world, "10.0.0.2:3478", 50 * MS, "203.0.113.9:41641");
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
-  get_server (&world, 0)->rtt_us = 0;
+  world_get_server (&world, 0)->rtt_us = 0;
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
   hn_netcheck_heard (world.netcheck, 1, world.now);
   hn_netcheck_heard (world.netcheck, 99, world.now);
-  run_until (&world, world.now + 20 * S);
+  world_run_until (&world, world.now + 20 * S);
   g_assert_cmpint (world.report->preferred, ==, 1);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 2);
   world_close (&world);
 }
@@ -753,37 +468,37 @@ test_home_moves (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (2, FALSE), 2);
-  add_server (&world, "10.0.0.1:3478", 100 * MS, "203.0.113.9:41641");
-  add_server (&world, "10.0.0.2:3478", 120 * MS, "203.0.113.9:41641");
-  run (&world, TRUE);
+  world_use_regions (&world, world_make_regions (2, FALSE), 2);
+  world_add_server (&world, "10.0.0.1:3478", 100 * MS, "203.0.113.9:41641");
+  world_add_server (&world, "10.0.0.2:3478", 120 * MS, "203.0.113.9:41641");
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
   /* A bit better is not enough; much better is, but not behind the server's back. */
-  get_server (&world, 1)->rtt_us = 80 * MS;
-  run (&world, TRUE);
+  world_get_server (&world, 1)->rtt_us = 80 * MS;
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
-  get_server (&world, 1)->rtt_us = 30 * MS;
+  world_get_server (&world, 1)->rtt_us = 30 * MS;
   hn_netcheck_set_control_reachable (world.netcheck, FALSE);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
   hn_netcheck_set_control_reachable (world.netcheck, TRUE);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 2);
   /* One slow answer is forgiven for five minutes. */
-  get_server (&world, 1)->rtt_us = 250 * MS;
-  run (&world, TRUE);
+  world_get_server (&world, 1)->rtt_us = 250 * MS;
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 2);
-  run_until (&world, world.now + 306 * S);
-  run (&world, TRUE);
+  world_run_until (&world, world.now + 306 * S);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 1);
 
   hn_netcheck_set_forced_home (world.netcheck, 2);
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpint (world.report->preferred, ==, 2);
   hn_netcheck_set_forced_home (world.netcheck, 0);
 
   /* Gone from the map. */
-  use_regions (&world, make_regions (1, FALSE), 1);
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
   g_assert_cmpint (hn_netcheck_get_home (world.netcheck), ==, 1);
   world_close (&world);
 }
@@ -794,20 +509,20 @@ test_full_interval (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (6, FALSE), 6);
+  world_use_regions (&world, world_make_regions (6, FALSE), 6);
   for (guint i = 0; i < 6; i++)
     {
       g_autofree char *at = g_strdup_printf ("10.0.0.%u:3478", i + 1);
 
-      add_server (&world, at, 20 * MS, "203.0.113.9:41641");
+      world_add_server (&world, at, 20 * MS, "203.0.113.9:41641");
     }
-  run (&world, FALSE);
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.report->n_relays, ==, 6);
-  run_until (&world, world.now + 200 * S);
-  run (&world, FALSE);
+  world_run_until (&world, world.now + 200 * S);
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.report->n_relays, ==, 3);
-  run_until (&world, world.now + 100 * S);
-  run (&world, FALSE);
+  world_run_until (&world, world.now + 100 * S);
+  world_run (&world, FALSE);
   g_assert_cmpuint (world.report->n_relays, ==, 6);
   world_close (&world);
 }
@@ -818,25 +533,25 @@ test_coalesce (void)
   World world;
 
   world_open (&world);
-  use_regions (&world, make_regions (1, FALSE), 1);
-  add_server (&world, "10.0.0.1:3478", 10 * MS, "203.0.113.9:41641");
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
+  world_add_server (&world, "10.0.0.1:3478", 10 * MS, "203.0.113.9:41641");
   for (guint i = 0; i < 5; i++)
     hn_netcheck_start (world.netcheck, i == 2, world.now, 0);
-  run_until (&world, world.now + 10 * S);
+  world_run_until (&world, world.now + 10 * S);
   g_assert_cmpuint (world.done, ==, 2);
   g_assert_cmpuint (world.sent, ==, 2);
 
   world.restart = TRUE;
   hn_netcheck_start (world.netcheck, FALSE, world.now, 0);
   hn_netcheck_start (world.netcheck, FALSE, world.now, 0);
-  run_until (&world, world.now + 10 * S);
+  world_run_until (&world, world.now + 10 * S);
   g_assert_cmpuint (world.done, ==, 5);
 
   hn_netcheck_start (world.netcheck, FALSE, world.now, 0);
   hn_netcheck_start (world.netcheck, FALSE, world.now, 0);
   hn_netcheck_cancel (world.netcheck);
   g_assert_cmpint (hn_netcheck_get_deadline (world.netcheck), ==, G_MAXINT64);
-  run_until (&world, world.now + 10 * S);
+  world_run_until (&world, world.now + 10 * S);
   g_assert_cmpuint (world.done, ==, 5);
 
   /* From within. */
@@ -869,16 +584,16 @@ test_forged (void)
   Answer real, forged;
 
   world_open (&world);
-  use_regions (&world, make_regions (1, FALSE), 1);
-  add_server (&world, "10.0.0.1:3478", 50 * MS, "203.0.113.9:41641");
+  world_use_regions (&world, world_make_regions (1, FALSE), 1);
+  world_add_server (&world, "10.0.0.1:3478", 50 * MS, "203.0.113.9:41641");
   hn_netcheck_start (world.netcheck, TRUE, world.now, 0);
   real = g_array_index (world.answers, Answer, 0);
   g_array_set_size (world.answers, 0);
 
   forged = real;
-  forged.from = endpoint ("10.0.0.2:3478");
+  forged.from = world_endpoint ("10.0.0.2:3478");
   hn_netcheck_receive (world.netcheck, &forged.from, forged.data, forged.len, world.now);
-  forged.from = endpoint ("10.0.0.1:3479");
+  forged.from = world_endpoint ("10.0.0.1:3479");
   hn_netcheck_receive (world.netcheck, &forged.from, forged.data, forged.len, world.now);
   for (guint i = 0; i < 100000; i++)
     {
@@ -903,17 +618,17 @@ test_hostile_map (void)
 {
   World world;
   const guint n = 4000;
-  HnDerpRegion *regions = make_regions (n, FALSE);
+  HnDerpRegion *regions = world_make_regions (n, FALSE);
 
   world_open (&world);
   for (guint i = 0; i < n; i++)
     memset (&regions[i].nodes[0].ipv4, 0, sizeof (HnIp));
-  use_regions (&world, regions, n);
-  run (&world, TRUE);
+  world_use_regions (&world, regions, n);
+  world_run (&world, TRUE);
   g_assert_cmpuint (world.resolved, <=, 64);
   g_assert_cmpuint (world.measured->len, <=, 32);
 
-  regions = make_regions (n, TRUE);
+  regions = world_make_regions (n, TRUE);
   for (guint i = 0; i < n; i++)
     {
       regions[i].nodes = g_renew (HnDerpNode, regions[i].nodes, 100);
@@ -921,14 +636,14 @@ test_hostile_map (void)
       regions[i].n_nodes = 100;
     }
   hn_netcheck_set_families (world.netcheck, TRUE, TRUE);
-  use_regions (&world, regions, n);
+  world_use_regions (&world, regions, n);
   world.sent = 0;
-  run (&world, TRUE);
+  world_run (&world, TRUE);
   g_assert_cmpuint (world.sent, <=, 64 * 6);
   g_assert_cmpuint (world.report->n_relays, <=, 64);
   for (guint i = 0; i < n; i++)
     hn_netcheck_heard (world.netcheck, i, world.now);
-  run (&world, FALSE);
+  world_run (&world, FALSE);
   world_close (&world);
 }
 
@@ -941,12 +656,12 @@ test_hostile_addresses (void)
   for (guint i = 0; i < G_N_ELEMENTS (addresses); i++)
     {
       World world;
-      HnDerpRegion *regions = make_regions (1, FALSE);
+      HnDerpRegion *regions = world_make_regions (1, FALSE);
 
       world_open (&world);
-      regions[0].nodes[0].ipv4 = ip (addresses[i]);
-      use_regions (&world, regions, 1);
-      run (&world, TRUE);
+      regions[0].nodes[0].ipv4 = world_ip (addresses[i]);
+      world_use_regions (&world, regions, 1);
+      world_run (&world, TRUE);
       g_assert_cmpuint (world.sent, ==, 0);
       world_close (&world);
     }
@@ -967,6 +682,7 @@ main (int argc, char **argv)
   g_test_add_func ("/path/netcheck/early-stop", test_early_stop);
   g_test_add_func ("/path/netcheck/one-dead", test_one_dead);
   g_test_add_func ("/path/netcheck/names", test_names);
+  g_test_add_func ("/path/netcheck/server-host", test_server_host);
   g_test_add_func ("/path/netcheck/wrong-literal", test_wrong_literal);
   g_test_add_func ("/path/netcheck/ports", test_ports);
   g_test_add_func ("/path/netcheck/not-measured", test_not_measured);
