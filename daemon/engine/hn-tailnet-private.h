@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/hn-backoff.h"
+#include "base/hn-pacer.h"
 #include "control/hn-control-client.h"
 #include "dataplane/hn-dataplane.h"
 #include "engine/hn-derive.h"
@@ -71,6 +72,8 @@ struct _HnTailnet
   GSource *reconcile; /* owned; pending turn */
   GSource *flush;     /* owned; pending peers-changed */
   HnExpiryTimer expiry;
+  HnPacer pacer;    /* of status-changed, where the server sets the pace */
+  GSource *publish; /* owned; what waits for it */
 };
 
 HnTailnet *hn_tailnet_new (const HnTailnetServices *services, HnProfile *profile);

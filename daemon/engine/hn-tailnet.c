@@ -12,8 +12,9 @@
 #include "base/hn-file.h"
 #include "base/hn-source.h"
 
-#define BIG_CHANGE 500 /* so many nodes made anew leave holes worth giving back */
-#define FLUSH_MS 100   /* gathers the changes of one burst; far below what a person notices */
+#define BIG_CHANGE 500  /* so many nodes made anew leave holes worth giving back */
+#define FLUSH_MS 100    /* gathers the changes of one burst; far below what a person notices */
+#define PUBLISH_BURST 8 /* so many status changes at once are a tailnet that comes up */
 
 enum
 {
@@ -44,6 +45,7 @@ hn_tailnet_dispose (GObject *object)
     }
   hn_source_clear (&self->reconcile);
   hn_source_clear (&self->flush);
+  hn_source_clear (&self->publish);
   hn_expiry_timer_clear (&self->expiry);
   G_OBJECT_CLASS (hn_tailnet_parent_class)->dispose (object);
 }
@@ -92,6 +94,7 @@ hn_tailnet_init (HnTailnet *self)
   self->since = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->network_available = TRUE;
   hn_expiry_timer_init (&self->expiry, on_expiry, self);
+  self->pacer = (HnPacer) HN_PACER_INIT (FLUSH_MS * 1000, PUBLISH_BURST);
   hn_tailnet_device_init (self);
 }
 
@@ -216,28 +219,70 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
   input->netmap = hn_tailnet_get_netmap (self);
 }
 
-void
-hn_tailnet_publish (HnTailnet *self)
+/* Returns: (transfer full) (nullable): the status, if it is not what was told last */
+static HnStatus *
+derive_news (HnTailnet *self)
 {
+  g_autoptr (HnStatus) status = NULL;
   HnDeriveInput input;
-  HnStatus *status;
-  HnTailnetState before = self->status->state;
 
   hn_tailnet_get_input (self, &input);
   status = hn_derive_status (&input);
   keep_times (self, status, input.wall);
-  if (hn_status_equal (status, self->status))
-    {
-      hn_status_free (status);
-      return;
-    }
-  if (status->state != before)
-    g_info ("%s: %s -> %s%s%s", self->profile->id, hn_tailnet_state_to_string (before),
+  return hn_status_equal (status, self->status) ? NULL : g_steal_pointer (&status);
+}
+
+/* @status: (transfer full) */
+static void
+tell_status (HnTailnet *self, HnStatus *status)
+{
+  if (status->state != self->status->state)
+    g_info ("%s: %s -> %s%s%s", self->profile->id, hn_tailnet_state_to_string (self->status->state),
             hn_tailnet_state_to_string (status->state), status->state_reason[0] != '\0' ? ": " : "",
             status->state_reason);
   hn_status_free (self->status);
   self->status = status;
   g_signal_emit (self, signals[STATUS_CHANGED], 0);
+}
+
+void
+hn_tailnet_publish (HnTailnet *self)
+{
+  HnStatus *status = derive_news (self);
+
+  if (status != NULL)
+    tell_status (self, status);
+}
+
+static gboolean on_publish (gpointer user_data);
+
+/* A server that says something else with each message must not flood the bus with it. */
+static void
+publish_paced (HnTailnet *self)
+{
+  HnStatus *status = self->publish == NULL ? derive_news (self) : NULL;
+  gint64 wait;
+
+  if (status == NULL)
+    return;
+  wait = hn_pacer_take (&self->pacer, hn_clock_now_us ());
+  if (wait == 0)
+    {
+      tell_status (self, status);
+      return;
+    }
+  hn_status_free (status);
+  queue (&self->publish, hn_clock_timer_new (wait), on_publish, self);
+}
+
+static gboolean
+on_publish (gpointer user_data)
+{
+  HnTailnet *self = user_data;
+
+  g_clear_pointer (&self->publish, g_source_unref);
+  publish_paced (self);
+  return G_SOURCE_REMOVE;
 }
 
 static char *
@@ -313,7 +358,7 @@ on_reconcile (gpointer user_data)
       hn_tailnet_queue_peers_changed (self);
     }
   tell_network_config (self);
-  hn_tailnet_publish (self);
+  publish_paced (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -565,6 +610,7 @@ hn_tailnet_shut_down (HnTailnet *self)
   hn_tailnet_drop_control (self);
   hn_source_clear (&self->reconcile);
   hn_source_clear (&self->flush);
+  hn_source_clear (&self->publish);
   hn_expiry_timer_clear (&self->expiry);
 }
 

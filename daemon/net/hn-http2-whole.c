@@ -3,16 +3,20 @@
 #include "net/hn-http2.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "base/hn-secret.h"
 #include "base/hn-source.h"
 #include "net/hn-http2-private.h"
 
 typedef struct
 {
   HnHttp2Request *request; /* NULL when it ended */
-  GByteArray *body;
+  guint8 *body;            /* owned; wiped: it may be the address of a sign-in */
+  gsize len;
+  gsize size;
   gsize max_body;
   guint timeout_s;
   guint status;
@@ -21,6 +25,57 @@ typedef struct
   GSource *timeout_source;
 } Whole;
 
+typedef struct
+{
+  guint8 *data;
+  gsize size;
+} Wiped;
+
+static void
+wiped_free (gpointer data)
+{
+  Wiped *wiped = data;
+
+  hn_wipe (wiped->data, wiped->size);
+  g_free (wiped->data);
+  g_free (wiped);
+}
+
+static GBytes *
+take_body (Whole *whole)
+{
+  Wiped *wiped = g_new (Wiped, 1);
+  gsize len = whole->len;
+
+  wiped->size = whole->size;
+  wiped->data = g_steal_pointer (&whole->body);
+  whole->len = whole->size = 0;
+  return g_bytes_new_with_free_func (wiped->data, len, wiped_free, wiped);
+}
+
+/* Not by realloc, which leaves copies behind. */
+static void
+append (Whole *whole, const guint8 *data, gsize len)
+{
+  if (len > whole->size - whole->len)
+    {
+      gsize size = MAX (2 * whole->size, whole->len + len);
+      guint8 *body = g_malloc (size);
+
+      if (whole->len > 0)
+        {
+          memcpy (body, whole->body, whole->len);
+          hn_wipe (whole->body, whole->len);
+        }
+      g_free (whole->body);
+      whole->body = body;
+      whole->size = size;
+    }
+  if (len > 0)
+    memcpy (whole->body + whole->len, data, len);
+  whole->len += len;
+}
+
 static void
 whole_free (gpointer data)
 {
@@ -28,7 +83,9 @@ whole_free (gpointer data)
 
   hn_source_clear (&whole->cancel_source);
   hn_source_clear (&whole->timeout_source);
-  g_byte_array_unref (whole->body);
+  if (whole->len > 0)
+    hn_wipe (whole->body, whole->len);
+  g_free (whole->body);
   g_free (whole);
 }
 
@@ -44,11 +101,7 @@ whole_end (GTask *task, GError *error)
   if (error != NULL)
     g_task_return_error (task, error);
   else
-    {
-      g_task_return_pointer (task, g_byte_array_free_to_bytes (whole->body),
-                             (GDestroyNotify) g_bytes_unref);
-      whole->body = g_byte_array_new ();
-    }
+    g_task_return_pointer (task, take_body (whole), (GDestroyNotify) g_bytes_unref);
   g_object_unref (task);
 }
 
@@ -67,8 +120,8 @@ on_whole_data (gpointer user, const guint8 *data, gsize len)
 {
   Whole *whole = g_task_get_task_data (user);
 
-  if (len <= whole->max_body - whole->body->len)
-    g_byte_array_append (whole->body, data, (guint) len);
+  if (len <= whole->max_body - whole->len)
+    append (whole, data, len);
   else
     {
       /* The request goes first: the task's callback may end the whole session. */
@@ -126,7 +179,6 @@ hn_http2_request_async (HnHttp2 *self, const char *method, const char *path,
     return;
   g_task_set_check_cancellable (task, FALSE);
   whole = g_new0 (Whole, 1);
-  whole->body = g_byte_array_new ();
   whole->max_body = MIN (max_body, (gsize) G_MAXINT);
   whole->timeout_s = timeout_s;
   g_task_set_task_data (task, whole, whole_free);
