@@ -9,8 +9,8 @@
 #define NO_FLOW G_MAXUINT
 
 /* Seconds without a packet after which a flow is over. An answered TCP connection has none: it may
- * be idle for days, and admits nothing but its own packets. */
-#define UDP_IDLE_S 300
+ * be idle for days, and admits nothing but its own packets. UDP and SCTP have none either, as
+ * upstream has it (tailscale: wgengine/filter/filter.go, filterState): they go when room is short. */
 #define ICMP_IDLE_S 60
 #define OTHER_IDLE_S 600
 #define TCP_UNANSWERED_S 180 /* longer than all repeats of a SYN */
@@ -117,7 +117,8 @@ idle_limit_s (const Flow *flow)
         return TCP_CLOSING_S;
       return flow->state & ANSWERED ? G_MAXUINT32 : TCP_UNANSWERED_S;
     case HN_IP_PROTOCOL_UDP:
-      return UDP_IDLE_S;
+    case HN_IP_PROTOCOL_SCTP:
+      return G_MAXUINT32;
     case HN_IP_PROTOCOL_ICMP:
     case HN_IP_PROTOCOL_ICMP6:
       return ICMP_IDLE_S;

@@ -93,7 +93,7 @@ static const Story stories[] = {
       { IN, 2, { PEER4, US4, UDP, 53, 4000 }, TRUE },
       { IN, 2, { PEER4, US4, TCP, 53, 4000, HN_TCP_ACK }, FALSE },
       { IN, 250, { PEER4, US4, UDP, 53, 4000 }, TRUE },
-      { IN, 900, { PEER4, US4, UDP, 53, 4000 }, FALSE } } },
+      { IN, 90000, { PEER4, US4, UDP, 53, 4000 }, TRUE } } },
   { "echo",
     { { IN, 1, { PEER4, US4, ICMP4, 7, .icmp_type = 8 }, TRUE },
       { OUT, 1, { US4, PEER4, ICMP4, 7, .icmp_type = 0 }, TRUE },

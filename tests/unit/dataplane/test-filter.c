@@ -418,6 +418,29 @@ test_unsigned (void)
   g_assert_cmpint (judge (closed, FALSE, &syn, FALSE, S), ==, NO_RULE);
 }
 
+/* A flow may be silent for days; among more flows than upstream keeps, too. */
+static void
+test_idle_flows (void)
+{
+  const gint64 later_us = G_GINT64_CONSTANT (900000) * S;
+  g_autoptr (HnFilter) filter = make_filter ("", NULL, FALSE);
+
+  for (guint port = 1; port <= 2000; port++)
+    {
+      const Craft out = { US4, PEER4, port % 2 == 0 ? UDP : SCTP, (guint16) port, 53 };
+
+      g_assert_cmpint (judge (filter, TRUE, &out, FALSE, S), ==, PASS);
+    }
+  for (guint port = 1; port <= 2000; port++)
+    {
+      const Craft in = { PEER4, US4, port % 2 == 0 ? UDP : SCTP, 53, (guint16) port };
+      const Craft other = { PEER4, US4, port % 2 == 0 ? SCTP : UDP, 53, (guint16) port };
+
+      g_assert_cmpint (judge (filter, FALSE, &in, FALSE, later_us), ==, PASS);
+      g_assert_cmpint (judge (filter, FALSE, &other, FALSE, later_us), ==, NO_RULE);
+    }
+}
+
 /* Addresses before and after the program, prepared or not; flows outlive both. */
 static void
 test_order (void)
@@ -475,6 +498,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/dataplane/filter/capabilities", test_capabilities);
   g_test_add_func ("/dataplane/filter/unsigned", test_unsigned);
+  g_test_add_func ("/dataplane/filter/idle-flows", test_idle_flows);
   g_test_add_func ("/dataplane/filter/order", test_order);
   return g_test_run ();
 }
