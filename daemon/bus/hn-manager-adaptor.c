@@ -6,6 +6,7 @@
 #include "bus/hn-arguments.h"
 #include "bus/hn-bus-errors.h"
 #include "bus/hn-guarded-skeletons.h"
+#include "bus/hn-pending-call.h"
 #include "bus/hn-tailnet-adaptor.h"
 #include "bus/hn-variants.h"
 #include "config.h"
@@ -26,34 +27,6 @@ struct _HnManagerAdaptor
 };
 
 G_DEFINE_FINAL_TYPE (HnManagerAdaptor, hn_manager_adaptor, G_TYPE_OBJECT)
-
-/* A call that waits for the engine. */
-typedef struct
-{
-  HnManagerAdaptor *adaptor;         /* owned */
-  GDBusMethodInvocation *invocation; /* the reference that the answer consumes */
-  char *path;                        /* object path; RemoveTailnet alone */
-} Call;
-
-static Call *
-call_new (HnManagerAdaptor *self, GDBusMethodInvocation *invocation)
-{
-  Call *call = g_new0 (Call, 1);
-
-  call->adaptor = g_object_ref (self);
-  call->invocation = invocation;
-  return call;
-}
-
-static void
-call_free (Call *call)
-{
-  g_object_unref (call->adaptor);
-  g_free (call->path);
-  g_free (call);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
 
 static void
 hn_manager_adaptor_dispose (GObject *object)
@@ -173,14 +146,14 @@ on_add_tailnet (HnManagerAdaptor *self, GDBusMethodInvocation *invocation, GVari
 static void
 on_removed (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
   HnManagerAdaptor *self = call->adaptor;
   g_autoptr (GError) error = NULL;
   HnTailnetAdaptor *adaptor;
 
   if (!hn_engine_remove_tailnet_finish (HN_ENGINE (source), result, &error))
     {
-      adaptor = g_hash_table_lookup (self->adaptors, call->path);
+      adaptor = g_hash_table_lookup (self->adaptors, call->subject);
       if (adaptor != NULL)
         hn_tailnet_adaptor_set_removing (adaptor, FALSE);
       hn_bus_return_error (call->invocation, error);
@@ -195,7 +168,6 @@ on_remove_tailnet (HnManagerAdaptor *self, GDBusMethodInvocation *invocation, co
 {
   HnTailnetAdaptor *adaptor = g_hash_table_lookup (self->adaptors, path);
   g_autoptr (GError) error = NULL;
-  Call *call;
 
   if (adaptor == NULL)
     g_set_error (&error, HN_ERROR, HN_ERROR_NOT_FOUND, "There is no tailnet %.256s", path);
@@ -208,17 +180,15 @@ on_remove_tailnet (HnManagerAdaptor *self, GDBusMethodInvocation *invocation, co
     }
 
   hn_tailnet_adaptor_set_removing (adaptor, TRUE);
-  call = call_new (self, invocation);
-  call->path = g_strdup (path);
   hn_engine_remove_tailnet_async (self->engine, hn_tailnet_adaptor_get_tailnet (adaptor), NULL,
-                                  on_removed, call);
+                                  on_removed, hn_pending_call_new (self, invocation, path));
   return TRUE;
 }
 
 static void
 on_server_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
   HnManagerAdaptor *self = call->adaptor;
   g_autoptr (GPtrArray) steps = NULL;
   g_autoptr (GError) error = NULL;
@@ -253,7 +223,7 @@ on_check_server (HnManagerAdaptor *self, GDBusMethodInvocation *invocation, cons
 
   self->checks++;
   hn_engine_check_server_async (self->engine, normalized_url, ca_certificate, NULL,
-                                on_server_checked, call_new (self, invocation));
+                                on_server_checked, hn_pending_call_new (self, invocation, NULL));
   return TRUE;
 }
 

@@ -7,6 +7,7 @@
 #include "bus/hn-bus-errors.h"
 #include "bus/hn-guarded-skeletons.h"
 #include "bus/hn-peers-cache.h"
+#include "bus/hn-pending-call.h"
 #include "bus/hn-variants.h"
 
 /* Above this PeersChanged says only that everything may have changed. */
@@ -28,34 +29,6 @@ struct _HnTailnetAdaptor
 };
 
 G_DEFINE_FINAL_TYPE (HnTailnetAdaptor, hn_tailnet_adaptor, G_TYPE_OBJECT)
-
-/* A call that waits for the engine. */
-typedef struct
-{
-  HnTailnetAdaptor *adaptor;         /* owned */
-  GDBusMethodInvocation *invocation; /* the reference that the answer consumes */
-  char *peer_id;                     /* stable id; GetPeer alone */
-} Call;
-
-static Call *
-call_new (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
-{
-  Call *call = g_new0 (Call, 1);
-
-  call->adaptor = g_object_ref (self);
-  call->invocation = invocation;
-  return call;
-}
-
-static void
-call_free (Call *call)
-{
-  g_object_unref (call->adaptor);
-  g_free (call->peer_id);
-  g_free (call);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
 
 static void
 drop_owner_watch (HnTailnetAdaptor *self)
@@ -258,7 +231,8 @@ on_disconnect (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
 static void
 on_logged_in (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
+  HnTailnetAdaptor *self = call->adaptor;
   g_autoptr (GError) error = NULL;
 
   if (!hn_tailnet_login_finish (HN_TAILNET (source), result, &error))
@@ -266,8 +240,8 @@ on_logged_in (GObject *source, GAsyncResult *result, gpointer user_data)
       hn_bus_return_error (call->invocation, error);
       return;
     }
-  flush (call->adaptor);
-  hn_dbus_tailnet_complete_login (call->adaptor->skeleton, call->invocation);
+  flush (self);
+  hn_dbus_tailnet_complete_login (self->skeleton, call->invocation);
 }
 
 static gboolean
@@ -285,7 +259,7 @@ on_login (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, GVariant *o
       return TRUE;
     }
   hn_tailnet_login_async (self->tailnet, auth_key, accept_server_key, self->cancellable,
-                          on_logged_in, call_new (self, invocation));
+                          on_logged_in, hn_pending_call_new (self, invocation, NULL));
   return TRUE;
 }
 
@@ -307,13 +281,14 @@ on_get_login_url (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
 static void
 on_logged_out (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
+  HnTailnetAdaptor *self = call->adaptor;
   g_autoptr (GError) error = NULL;
   gboolean ok = hn_tailnet_logout_finish (HN_TAILNET (source), result, &error);
 
-  flush (call->adaptor);
+  flush (self);
   if (ok)
-    hn_dbus_tailnet_complete_logout (call->adaptor->skeleton, call->invocation);
+    hn_dbus_tailnet_complete_logout (self->skeleton, call->invocation);
   else
     hn_bus_return_error (call->invocation, error);
 }
@@ -325,7 +300,7 @@ on_logout (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
     return TRUE;
   drop_owner_watch (self);
   hn_tailnet_logout_async (self->tailnet, self->cancellable, on_logged_out,
-                           call_new (self, invocation));
+                           hn_pending_call_new (self, invocation, NULL));
   return TRUE;
 }
 
@@ -379,7 +354,7 @@ on_peer_found (const HnPeerView *peer, gpointer data)
 static void
 on_counters (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
   HnTailnetAdaptor *self = call->adaptor;
   g_autoptr (GVariant) properties = NULL;
   g_autofree char *id = NULL;
@@ -390,7 +365,7 @@ on_counters (GObject *source, GAsyncResult *result, gpointer user_data)
   /* Without a data plane there is nothing to count; the peer is an answer all the same. */
   if (hn_tailnet_get_counters_finish (HN_TAILNET (source), result, &counters, NULL))
     found.counters = &counters;
-  if (!hn_tailnet_with_peer (HN_TAILNET (source), call->peer_id, on_peer_found, &found, &error))
+  if (!hn_tailnet_with_peer (HN_TAILNET (source), call->subject, on_peer_found, &found, &error))
     {
       hn_bus_return_error (call->invocation, error);
       return;
@@ -406,7 +381,7 @@ on_get_peer (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, const ch
   g_autoptr (GVariant) properties = NULL;
   g_autoptr (GError) error = NULL;
   FoundPeer found = { NULL, NULL, NULL };
-  Call *call;
+  g_autofree char *id = NULL;
 
   if (!hn_arguments_check_target (target, &error)
       || !hn_tailnet_with_peer (self->tailnet, target, on_peer_found, &found, &error))
@@ -415,17 +390,17 @@ on_get_peer (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, const ch
       return TRUE;
     }
   properties = found.peer;
-  call = call_new (self, invocation);
-  call->peer_id = found.id;
-  hn_tailnet_get_counters_async (self->tailnet, call->peer_id, self->cancellable, on_counters,
-                                 call);
+  id = found.id;
+  hn_tailnet_get_counters_async (self->tailnet, id, self->cancellable, on_counters,
+                                 hn_pending_call_new (self, invocation, id));
   return TRUE;
 }
 
 static void
 on_pinged (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Call) call = user_data;
+  g_autoptr (HnPendingCall) call = user_data;
+  HnTailnetAdaptor *self = call->adaptor;
   g_autoptr (HnPingResult) ping = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -433,7 +408,7 @@ on_pinged (GObject *source, GAsyncResult *result, gpointer user_data)
   if (ping == NULL)
     hn_bus_return_error (call->invocation, error);
   else
-    hn_dbus_tailnet_complete_ping (call->adaptor->skeleton, call->invocation,
+    hn_dbus_tailnet_complete_ping (self->skeleton, call->invocation,
                                    hn_variants_format_ping (ping));
 }
 
@@ -451,7 +426,7 @@ on_ping (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, const char *
       return TRUE;
     }
   hn_tailnet_ping_async (self->tailnet, target, timeout_ms, self->cancellable, on_pinged,
-                         call_new (self, invocation));
+                         hn_pending_call_new (self, invocation, NULL));
   return TRUE;
 }
 
