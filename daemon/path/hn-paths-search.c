@@ -421,7 +421,9 @@ heartbeat_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
     }
   else
     {
-      hn_paths_publish (self, talk, NULL);
+      /* One late pong is not told to anybody. */
+      if (talk->tries != 1)
+        hn_paths_publish (self, talk, NULL);
       hn_paths_seek (self, talk, now_us);
       hn_paths_round (self, talk, -1, now_us);
     }

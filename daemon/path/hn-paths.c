@@ -381,7 +381,7 @@ hn_paths_send_failed (HnPaths *self, HnPathPeer *peer, const HnEndpoint *endpoin
   /* A local firewall's refusal (EPERM) or a full queue is a loss like any other. */
   if (talk == NULL
       || !(error == EHOSTUNREACH || error == ENETUNREACH || error == ENETDOWN || error == EHOSTDOWN
-           || error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == EINVAL))
+           || error == EADDRNOTAVAIL || error == EAFNOSUPPORT))
     return;
   hn_paths_enter (self);
   candidate = hn_paths_find_candidate (talk, endpoint);

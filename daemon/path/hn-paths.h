@@ -82,7 +82,8 @@ void hn_paths_set_keys (HnPaths *self, const HnDiscoPrivate *disco, const HnNode
 /* Our own endpoints, freshly learned at @now_us: what CallMeMaybe carries. */
 void hn_paths_set_endpoints (HnPaths *self, const HnEndpoint *endpoints, gsize n, gint64 now_us);
 /* @available FALSE: nothing is sent over UDP any more. Every peer's best path, latencies and trust
- * are forgotten; those with traffic are looked for at once. */
+ * are forgotten; those with traffic are looked for at once. Our own endpoints count as unknown until
+ * they are set anew: refresh_endpoints asks for them when a peer has to be told. */
 void hn_paths_network_changed (HnPaths *self, gboolean available, gint64 now_us);
 /* Prefixes that are never candidates beside the fixed ones: the tailnets' own addresses. */
 void hn_paths_set_forbidden (HnPaths *self, const HnPrefix *prefixes, gsize n);

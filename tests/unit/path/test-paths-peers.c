@@ -189,6 +189,63 @@ test_ask_limit (Fixture *f, gconstpointer data)
 
 /* --- the owner --- */
 
+static void
+check_called (Fixture *f, guint n, const HnEndpoint *endpoint)
+{
+  HnDiscoMessage message;
+  HnEndpoint first;
+
+  fixture_open_last (f, &message);
+  g_assert_cmpuint (message.type, ==, HN_DISCO_CALL_ME_MAYBE);
+  g_assert_cmpuint (message.n_endpoints, ==, n);
+  if (n == 0)
+    return;
+  hn_disco_get_endpoint (&message, 0, &first);
+  g_assert_true (hn_endpoint_equal (&first, endpoint));
+}
+
+/* After a change of the network the peer is told to forget where we were, then where we are. */
+static void
+test_network_changed (Fixture *f, gconstpointer data)
+{
+  HnEndpoint endpoint = test_at ("198.51.100.7:1234"), old = test_at ("192.0.2.1:41641");
+  HnEndpoint now_own = test_at ("192.0.2.99:41641");
+  HnPathRoute out;
+  gint64 now = NOW + SECOND;
+  guint sent;
+
+  fixture_make_direct (f, &endpoint, NOW);
+  sent = f->n_udp;
+  hn_paths_network_changed (f->paths, FALSE, now);
+  check_called (f, 0, NULL);
+  g_assert_cmpuint (f->n_udp, ==, sent);
+  fixture_route (f, now, &out);
+  g_assert_false (out.direct);
+  hn_paths_tick (f->paths, now + SECOND);
+  g_assert_cmpuint (f->n_udp, ==, sent);
+
+  hn_paths_network_changed (f->paths, TRUE, now + 2 * SECOND);
+  g_assert_cmpuint (f->n_udp, ==, sent + 1);
+  hn_paths_set_endpoints (f->paths, &now_own, 1, now + 2 * SECOND);
+  check_called (f, 1, &now_own);
+
+  /* One who may know us from the map only is told first what there is to forget. */
+  hn_paths_set_endpoints (f->paths, &old, 1, now + 2 * SECOND);
+  hn_paths_tick (f->paths, now + 100 * SECOND);
+  hn_paths_tick (f->paths, now + 400 * SECOND);
+  g_assert_cmpint (hn_paths_get_deadline (f->paths), ==, G_MAXINT64);
+  now += 500 * SECOND;
+  hn_paths_set_endpoints (f->paths, NULL, 0, now);
+  fixture_make_direct (f, &endpoint, now);
+  hn_paths_set_endpoints (f->paths, &old, 1, now);
+  f->n_relay = 0;
+  hn_paths_network_changed (f->paths, TRUE, now + SECOND);
+  g_assert_cmpuint (f->n_relay, ==, 1);
+  hn_paths_tick (f->paths, now + SECOND + 30000);
+  g_assert_cmpuint (f->n_relay, ==, 2);
+  check_called (f, 0, NULL);
+}
+
 /* Callbacks may take the peer away that they tell of, or that is being sent to. */
 static void
 test_removed_within (Fixture *f, gconstpointer data)
@@ -293,6 +350,7 @@ main (int argc, char **argv)
   FIXTURE_ADD ("/paths-peers/ask-relay", test_ask_relay);
   FIXTURE_ADD ("/paths-peers/ask-limit", test_ask_limit);
   FIXTURE_ADD ("/paths-peers/removed-within", test_removed_within);
+  FIXTURE_ADD ("/paths-peers/network-changed", test_network_changed);
   FIXTURE_ADD ("/paths-peers/new-keys", test_new_keys);
   FIXTURE_ADD ("/paths-peers/thousand-peers", test_thousand_peers);
   return g_test_run ();
