@@ -250,7 +250,16 @@ still_helps (HnNetcheck *self, const HnNetcheckProbe *probe)
     return FALSE;
   if (probe->family == 6 ? self->report->ipv6 : self->report->mapping_varies >= 0)
     return FALSE;
-  return locate (self, probe, FALSE, &to) != WHERE_KNOWN || !has_answered (self, &to);
+  switch (locate (self, probe, FALSE, &to))
+    {
+    case WHERE_KNOWN:
+      return !has_answered (self, &to);
+    case WHERE_ASKED:
+      return TRUE;
+    case WHERE_NOWHERE:
+      return FALSE;
+    }
+  g_return_val_if_reached (FALSE);
 }
 
 /* Nothing leaves for where @probe goes, so neither will another one. */

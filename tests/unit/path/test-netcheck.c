@@ -288,6 +288,24 @@ test_names (void)
   world_close (&world);
 }
 
+/* IPv6 here but not there: nothing to wait for. */
+static void
+test_one_family_there (void)
+{
+  World world;
+  HnDerpRegion *regions = world_make_regions (1, FALSE);
+
+  world_open (&world);
+  regions[0].nodes[0].ipv6_disabled = FALSE;
+  hn_netcheck_set_families (world.netcheck, TRUE, TRUE);
+  world_use_regions (&world, regions, 1);
+  world_add_server (&world, "10.0.0.1:3478", 10 * MS, "203.0.113.9:41641");
+  world_add_name (&world, "r1.test", "10.0.0.1");
+  g_assert_cmpint (world_run (&world, TRUE), ==, 10 * MS);
+  g_assert_cmpuint (world.sent, ==, 1);
+  world_close (&world);
+}
+
 /* The relay inside the coordination server, without a name of its own. */
 static void
 test_server_host (void)
@@ -682,6 +700,7 @@ main (int argc, char **argv)
   g_test_add_func ("/path/netcheck/early-stop", test_early_stop);
   g_test_add_func ("/path/netcheck/one-dead", test_one_dead);
   g_test_add_func ("/path/netcheck/names", test_names);
+  g_test_add_func ("/path/netcheck/one-family-there", test_one_family_there);
   g_test_add_func ("/path/netcheck/server-host", test_server_host);
   g_test_add_func ("/path/netcheck/wrong-literal", test_wrong_literal);
   g_test_add_func ("/path/netcheck/ports", test_ports);
