@@ -58,15 +58,16 @@ class Cycles(fault.FaultCase):
         last = self.settled()
         for what, usage in (("first down", first), (f"down {WARM_UP}", warm),
                             (f"down {WARM_UP + CYCLES}", last)):
-            self.note(f"{what}: {usage[0]} kB anonymous, {usage[1]} kB RSS, {usage[2]} descriptors, "
-                      f"{usage[3]} threads")
-        self.note(f"up to first ping: median {statistics.median(ups):.2f} s, worst {max(ups):.2f} s; "
+            self.note(f"{what}: {usage[0]} kB anonymous, {usage[1]} kB RSS, "
+                      f"{usage[2]} descriptors, {usage[3]} threads")
+        quick = f"median {statistics.median(ups):.2f} s, worst {max(ups):.2f} s"
+        self.note(f"up to first ping: {quick}; "
                   f"down: median {statistics.median(downs):.2f} s, worst {max(downs):.2f} s")
         sent = 50 * (WARM_UP + CYCLES)
         self.note(f"{answers} of {sent} pings answered")
         fault.row(f"up, traffic, down: {CYCLES} times after {WARM_UP}",
                   f"{answers} of {sent} pings answered",
-                  f"up to first ping: median {statistics.median(ups):.2f} s, worst {max(ups):.2f} s",
+                  f"up to first ping: {quick}",
                   f"nothing: {last[0] - warm[0]:+} kB, {last[2] - warm[2]:+} descriptors")
         # a relay may lose one now and then, and both ends make sessions just then
         self.assertGreater(answers, 0.99 * sent)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ten thousand peers that come, go and change all the time: the node stays correct, has traffic with
-a real neighbour, and its memory does not grow with the changes.
+"""Ten thousand peers that come, go and change all the time: the node stays correct, has traffic
+with a real neighbour, and its memory does not grow with the changes.
 
 HEADNET_CHURN_SECONDS=600 for longer.
 """
@@ -49,7 +49,7 @@ class Many(own.OwnCase):
                 for name, peer in self.own.peers().items() if name.startswith("fake-")}
 
     def churn(self, seconds):
-        """So long a time of changes, with traffic meanwhile, and then the same view on both ends."""
+        """A time of changes, with traffic meanwhile, and then the same view on both ends."""
         before = self.server.ask("stats")["changes"]
         used = self.processor()
         self.server.ask("churn", rate=RATE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server or relay that says nothing more, at each point where somebody waits for it. Each has a
-server and a node of its own, and all stall at the same time, so that two minutes are enough for all.
+server and a node of its own, and all stall at the same time: two minutes are enough for all.
 """
 
 import time
@@ -10,8 +10,8 @@ import unittest
 import own
 from own import Client, Lab, TestServer, Watch, row, up, wait_for
 
-# name: the fault, what has to be disconnected for it, what the user is told, and the longest time in
-# seconds until all is well: the client's patience there, and the way back
+# name: the fault, what has to be disconnected for it, what the user is told, and the longest time
+# in seconds until all is well: the client's patience there, and the way back
 STALLS = {
     "accept": ({"at": "accept", "do": "stall"}, "control", "control-unreachable", 5 + 5),
     "key": ({"at": "key", "do": "stall"}, "start", "", 5 + 5),

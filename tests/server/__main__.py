@@ -122,7 +122,7 @@ class Server:
                 self.args.state, self.name, self._addresses(), fault["do"]))
 
     async def _churn(self):
-        """So many changes a second as the rate says at that moment, in groups when they are many."""
+        """As many changes a second as the rate says just then, in groups when they are many."""
         owed, last = 0.0, time.monotonic()
         while True:
             await asyncio.sleep(0.02)
