@@ -109,7 +109,7 @@ hn_netcheck_memory_hear (HnNetcheckMemory *self, const HnDerpMap *map, int regio
   if (record == NULL)
     return;
   record->heard_us = now_us;
-  self->last_heard = record - (Record *) self->records->data;
+  self->last_heard = record - (Record *) (gpointer) self->records->data;
 }
 
 gint64
@@ -195,5 +195,5 @@ hn_netcheck_memory_choose_home (HnNetcheckMemory *self, const HnNetcheckHome *qu
       candidate.heard_us = record != NULL ? record->heard_us : G_MININT64;
       g_array_append_val (regions, candidate);
     }
-  return hn_home_choose (&choice, (const HnHomeRegion *) regions->data, regions->len);
+  return hn_home_choose (&choice, (gconstpointer) regions->data, regions->len);
 }
