@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree as ElementTree
 
 import system_bus
 
@@ -193,6 +194,19 @@ def wait_for(condition, what, seconds=20):
             return
         time.sleep(0.05)
     raise RuntimeError(f"{what} did not come")
+
+
+def read_contract():
+    """(interface, method) -> the types of its arguments, of all there is on the bus."""
+    found = {}
+    for name in ("Manager", "Tailnet"):
+        tree = ElementTree.parse(os.path.join(SOURCE, "dbus", f"{NAME}.{name}.xml"))
+        for interface in tree.getroot().iter("interface"):
+            for method in interface.iter("method"):
+                types = [arg.get("type") for arg in method.iter("arg")
+                         if arg.get("direction") == "in"]
+                found[interface.get("name"), method.get("name")] = f"({''.join(types)})"
+    return found
 
 
 def is_refused(answer):
