@@ -13,6 +13,7 @@
 /* Upstream's marks for what it does not know and for later fragments; neither is a protocol. */
 #define PROTOCOL_UNKNOWN 0
 #define PROTOCOL_FRAGMENT 0xff
+#define PROTOCOL_IGMP 2
 #define TSMP_MIN 7
 
 static guint16
@@ -172,6 +173,8 @@ parse_transport (HnIpPacket *self, gboolean quoted)
       return TRUE;
     case HN_IP_PROTOCOL_TSMP:
       return self->fragment == HN_FRAGMENT_NONE && left >= TSMP_MIN;
+    case PROTOCOL_IGMP:
+      return self->family == 6 || left >= 8;
     case PROTOCOL_UNKNOWN:
     case PROTOCOL_FRAGMENT:
       return FALSE;
