@@ -9,6 +9,14 @@
 #include "base/hn-secret.h"
 #include "path/hn-paths-private.h"
 
+/* For each packet: hn_endpoint_equal() without calls. What IPv4 does not use is zero. */
+static inline gboolean
+is_same (const HnEndpoint *a, const HnEndpoint *b)
+{
+  return a->port == b->port && a->ip.family == b->ip.family
+         && memcmp (a->ip.bytes, b->ip.bytes, sizeof a->ip.bytes) == 0;
+}
+
 static guint
 hash_endpoint (gconstpointer key)
 {
@@ -23,7 +31,7 @@ hash_endpoint (gconstpointer key)
 static gboolean
 equal_endpoint (gconstpointer a, gconstpointer b)
 {
-  return hn_endpoint_equal (a, b);
+  return is_same (a, b);
 }
 
 static guint
@@ -412,7 +420,7 @@ hn_paths_authenticated (HnPaths *self, HnPathPeer *peer, const HnEndpoint *from,
   talk->heard_us = now_us;
   if (talk->heard_best)
     talk->unanswered_us = 0;
-  if (hn_endpoint_equal (&talk->heard_from, from))
+  if (is_same (&talk->heard_from, from))
     return;
   hn_paths_map_address (self, talk, from, TRUE);
   talk->heard_from = *from;
@@ -425,7 +433,7 @@ hn_paths_authenticated (HnPaths *self, HnPathPeer *peer, const HnEndpoint *from,
 HnPathPeer *
 hn_paths_lookup (HnPaths *self, const HnEndpoint *from)
 {
-  if (self->address != NULL && hn_endpoint_equal (&self->address->endpoint, from))
+  if (self->address != NULL && is_same (&self->address->endpoint, from))
     return self->address->peer;
   self->address = g_hash_table_lookup (self->addresses, from);
   return self->address != NULL ? self->address->peer : NULL;

@@ -466,6 +466,55 @@ test_refresh (void)
   g_assert_cmpuint (sim->nodes[1].n_refreshes, <=, 300 / 27 + 1);
 }
 
+/* Whatever happens to the direct path, told or not: the relay is up, so data flows. */
+static void
+test_anything (void)
+{
+  g_autoptr (Sim) sim = start (SIM_NAT_EASY, SIM_NAT_NONE);
+  gint64 worst = 0;
+  guint directs = 0;
+
+  sim_run (sim, 5 * SECOND);
+  for (guint i = 0; i < 60; i++)
+    {
+      guint n = (guint) g_test_rand_int_range (0, 2);
+      SimNode *node = &sim->nodes[n];
+      int event = g_test_rand_int_range (0, 6);
+
+      sim_mark (sim);
+      switch (event)
+        {
+        case 0:
+        case 1:
+          node->nat = (SimNat) g_test_rand_int_range (SIM_NAT_NONE, SIM_NAT_BLOCKED + 1);
+          break;
+        case 2:
+        case 3:
+          {
+            g_autofree char *local = g_strdup_printf ("192.168.%u.%u:41641", n, 2 + i);
+            g_autofree char *outside = g_strdup_printf ("198.51.100.%u:%u", 1 + i, 1000 + n);
+
+            sim_move (node, local, outside);
+            if (event == 3)
+              hn_paths_network_changed (node->paths, TRUE, sim->now_us);
+            break;
+          }
+        case 4:
+          sim->udp_us = g_test_rand_int_range (200, 60000);
+          break;
+        default:
+          sim->loss = (guint) g_test_rand_int_range (0, 5);
+          break;
+        }
+      sim_run (sim, g_test_rand_int_range (500 * MS, 15 * SECOND));
+      worst = MAX (worst, MAX (sim->nodes[0].worst_gap_us, sim->nodes[1].worst_gap_us));
+      directs += sim_is_direct (&sim->nodes[0]);
+    }
+  g_test_message ("no data for %d ms at worst, direct after %u of 60", (int) (worst / MS), directs);
+  g_assert_cmpint (worst, <=, 1500 * MS);
+  g_assert_cmpuint (directs, >, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -491,5 +540,6 @@ main (int argc, char **argv)
   g_test_add_func ("/paths/send-failed", test_send_failed);
   g_test_add_func ("/paths/hard-hard", test_hard_hard);
   g_test_add_func ("/paths/refresh", test_refresh);
+  g_test_add_func ("/paths/anything", test_anything);
   return g_test_run ();
 }
