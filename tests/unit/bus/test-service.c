@@ -294,7 +294,7 @@ test_properties (Fixture *f, gconstpointer data)
   call_ok (f, HOME, TAILNET, "SetPreferences", "({'Name': <'Zuhause'>, 'Mtu': <uint32 1400>},)",
            &answer);
   check_text (f, "Name", "Zuhause");
-  call_fails (f, HOME, TAILNET, "SetPreferences", "({'ShieldsUp': <true>},)", "NotSupported");
+  call_fails (f, HOME, TAILNET, "SetPreferences", "({'AcceptRoutes': <true>},)", "NotSupported");
   call_fails (f, HOME, TAILNET, "SetPreferences", "({'Colour': <'red'>},)", "InvalidArgument");
   call_fails (f, HOME, "org.freedesktop.DBus.Properties", "Set",
               "('org.headnet.Headnet1.Tailnet', 'Name', <'x'>)",
@@ -420,10 +420,10 @@ test_wrong_types (Fixture *f, gconstpointer data)
   call_fails (f, HOME, TAILNET, "Connect", "('self',)", "org.freedesktop.DBus.Error.InvalidArgs");
   call_fails (f, HOME, TAILNET, "GetPeers", "(7,)", "org.freedesktop.DBus.Error.InvalidArgs");
   call_fails (f, HOME, TAILNET, "Explode", NULL, "org.freedesktop.DBus.Error.UnknownMethod");
-  call_fails (f, HOME, TAILNET, "Netcheck", NULL, "org.freedesktop.DBus.Error.UnknownMethod");
+  call_fails (f, HOME, TAILNET, "Explain", NULL, "org.freedesktop.DBus.Error.UnknownMethod");
   call_fails (f, MANAGER_PATH, TAILNET, "GetPeers", NULL,
               "org.freedesktop.DBus.Error.UnknownMethod");
-  call_fails (f, HOME, TAILNET, "Ping", "('n0', {'Kind': <'disco'>})", "NotSupported");
+  call_fails (f, HOME, TAILNET, "Ping", "('n0', {'Kind': <'smoke'>})", "InvalidArgument");
   call_fails (f, HOME, TAILNET, "Ping", "('n0', @a{sv} {})", "NotConnected");
   call_fails (f, MANAGER_PATH, MANAGER, "AddTailnet", "(@a{sv} {},)", "InvalidArgument");
   call_fails (f, MANAGER_PATH, MANAGER, "CheckServer", "('file:///etc/passwd', @a{sv} {})",
@@ -439,6 +439,62 @@ test_check_server (Fixture *f, gconstpointer data)
   call_ok (f, MANAGER_PATH, MANAGER, "CheckServer", "('https://b.test', @a{sv} {})", &answer);
   steps = g_variant_get_child_value (answer.reply, 0);
   g_assert_cmpuint (g_variant_n_children (steps), ==, 1);
+}
+
+static void
+test_netcheck (Fixture *f, gconstpointer data)
+{
+  g_auto (Answer) answer = { 0 };
+  g_autofree char *printed = NULL;
+
+  call_ok (f, HOME, TAILNET, "Netcheck", NULL, &answer);
+  printed = g_variant_print (answer.reply, FALSE);
+  g_assert_cmpstr (printed, ==,
+                   "({'Udp': <true>, 'Ipv4': <'192.0.2.1:41641'>, 'MappingVaries': <false>, "
+                   "'CaptivePortal': <false>, 'Relays': <[{'Id': <uint32 999>, 'Code': <'hs'>, "
+                   "'Name': <'Lab'>, 'Latency': <uint64 1234>}]>, 'Time': <int64 1795000000>},)");
+}
+
+/* Figures come to who asked for them, until that one has enough or leaves. */
+static void
+test_monitor (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GDBusConnection) other = new_connection ();
+  g_autoptr (GPtrArray) mine = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_autoptr (GPtrArray) others = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_auto (Answer) answer = { 0 };
+  g_auto (Answer) second = { 0 };
+  g_autofree char *printed = NULL;
+  guint told;
+
+  g_dbus_connection_signal_subscribe (f->client, NULL, TAILNET, "PeerStats", HOME, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_signal, mine, NULL);
+  g_dbus_connection_signal_subscribe (other, NULL, TAILNET, "PeerStats", HOME, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_signal, others, NULL);
+  hn_fake_tailnet_set_peers (f->home, 3);
+  call_fails (f, HOME, TAILNET, "MonitorPeers", "(['n0'], uint32 199)", "InvalidArgument");
+  call_fails (f, HOME, TAILNET, "MonitorPeers", "(['n0'], uint32 60001)", "InvalidArgument");
+  call_fails (f, HOME, TAILNET, "MonitorPeers", "(['nobody'], uint32 500)", "NotFound");
+  call_ok (f, HOME, TAILNET, "MonitorPeers", "(['n0', 'n2'], uint32 200)", &answer);
+  while (mine->len < 2)
+    iterate ();
+  printed = g_variant_print (g_ptr_array_index (mine, 1), FALSE);
+  g_assert_nonnull (strstr (printed, "'Id': <'n0'>"));
+  g_assert_nonnull (strstr (printed, "'RxBytes': <uint64 1001>"));
+  g_assert_cmpuint (others->len, ==, 0);
+
+  answer_clear (&answer);
+  call_ok (f, HOME, TAILNET, "StopMonitor", NULL, &answer);
+  told = mine->len;
+  call (other, HOME, TAILNET, "MonitorPeers", "(['n1'], uint32 200)", &second);
+  g_assert_cmpstr (second.message, ==, NULL);
+  while (others->len < 3)
+    iterate ();
+  g_assert_cmpuint (mine->len, ==, told);
+  /* the service survives a watcher that leaves with a signal on its way */
+  g_dbus_connection_close_sync (other, NULL, NULL);
+  answer_clear (&answer);
+  call_ok (f, HOME, TAILNET, "StopMonitor", NULL, &answer);
 }
 
 /* A login is under way while the tailnet is removed: it is answered, and nothing new begins. */
@@ -725,6 +781,8 @@ main (int argc, char **argv)
     { "/bus/service/login", test_login },
     { "/bus/service/wrong-types", test_wrong_types },
     { "/bus/service/check-server", test_check_server },
+    { "/bus/service/netcheck", test_netcheck },
+    { "/bus/service/monitor", test_monitor },
     { "/bus/service/removed-meanwhile", test_removed_meanwhile },
     { "/bus/service/caller-leaves", test_caller_leaves },
     { "/bus/service/flood", test_flood },
