@@ -613,6 +613,25 @@ test_too_large (Fixture *f, gconstpointer data)
   call_ok (f, HOME, TAILNET, "GetPeer", "('n0',)", &answer);
 }
 
+/* Arguments are packed, or refused, before anybody is asked about their sender. */
+static void
+test_long_arguments (Fixture *f, gconstpointer data)
+{
+  static const gsize sizes[] = { 100, 5000, HN_GATE_MAX_ARGUMENTS };
+  g_auto (Answer) answer = { 0 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autofree char *text = g_strnfill (sizes[i], 'x');
+      g_autofree char *arguments = g_strdup_printf ("({'AuthKey': <'%s'>},)", text);
+
+      if (sizes[i] <= 1024)
+        call_ok (f, HOME, TAILNET, "Login", arguments, &answer);
+      else
+        call_fails (f, HOME, TAILNET, "Login", arguments, "InvalidArgument");
+    }
+}
+
 /* Who waits for a list of a tailnet that goes is told so. */
 static void
 test_removed_before_list (Fixture *f, gconstpointer data)
@@ -788,6 +807,7 @@ main (int argc, char **argv)
     { "/bus/service/flood", test_flood },
     { "/bus/service/flood-of-large-answers", test_flood_of_large_answers },
     { "/bus/service/too-large", test_too_large },
+    { "/bus/service/long-arguments", test_long_arguments },
     { "/bus/service/removed-before-list", test_removed_before_list },
     { "/bus/service/network-manager", test_network_manager },
     { "/bus/service/idle", test_idle },
