@@ -57,7 +57,11 @@ run_ping (HnCli *cli, int argc, char **argv)
   g_autofree char *kind = NULL;
   const GOptionEntry entries[] = {
     { "count", 'c', 0, G_OPTION_ARG_INT, &count, N_ ("How many (4)"), N_ ("N") },
-    { "kind", 0, 0, G_OPTION_ARG_STRING, &kind, N_ ("What kind: icmp"), N_ ("KIND") },
+    { "kind", 0, 0, G_OPTION_ARG_STRING, &kind,
+      N_ ("Who answers: the peer's system (icmp), or its Headnet or Tailscale in the tunnel (tsmp) "
+          "or "
+          "beside it (disco)"),
+      N_ ("KIND") },
     G_OPTION_ENTRY_NULL,
   };
   g_autofree char *path = NULL;
@@ -520,8 +524,7 @@ run_wait (HnCli *cli, int argc, char **argv)
 }
 
 const HnVerb hn_live_verbs[] = {
-  { "ping", "TARGET [-c N] [--kind icmp]", N_ ("Asks a peer for an answer through the tunnel"),
-    run_ping },
+  { "ping", "TARGET [-c N] [--kind icmp|tsmp|disco]", N_ ("Asks a peer for an answer"), run_ping },
   { "watch", "[--json]", N_ ("Prints a line for each event, until interrupted"), run_watch },
   { "wait", "[--state STATE] [--peer NAME] [--timeout S]",
     N_ ("Waits until the tailnet is in a state, for scripts and units"), run_wait },

@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hn-cli.h"
 
@@ -433,6 +434,96 @@ run_check_server (HnCli *cli, int argc, char **argv)
   return ok ? HN_EXIT_DONE : HN_EXIT_FAILED;
 }
 
+static const char *
+yes_or_no (GVariant *report, const char *key)
+{
+  g_autoptr (GVariant) value = g_variant_lookup_value (report, key, G_VARIANT_TYPE_BOOLEAN);
+
+  if (value == NULL)
+    return _ ("unknown");
+  return g_variant_get_boolean (value) ? _ ("yes") : _ ("no");
+}
+
+static void
+print_found (const char *title, const char *text)
+{
+  g_autofree char *clean = hn_clean (text[0] != '\0' ? text : _ ("none"));
+
+  hn_cli_print_padded (title, 26);
+  g_print ("  %s\n", clean);
+}
+
+static void
+print_netcheck (GVariant *report)
+{
+  g_autoptr (GVariant) relays
+      = g_variant_lookup_value (report, "Relays", G_VARIANT_TYPE ("aa{sv}"));
+
+  print_found (_ ("UDP passes"), yes_or_no (report, "Udp"));
+  print_found (_ ("IPv4, as relays see us"), hn_dict_string (report, "Ipv4"));
+  print_found (_ ("IPv6, as relays see us"), hn_dict_string (report, "Ipv6"));
+  print_found (_ ("Port differs by target"), yes_or_no (report, "MappingVaries"));
+  if (hn_dict_boolean (report, "CaptivePortal"))
+    print_found (_ ("Sign-in page in the way"), _ ("yes"));
+  g_print ("\n");
+  for (gsize i = 0; relays != NULL && i < g_variant_n_children (relays); i++)
+    {
+      g_autoptr (GVariant) relay = g_variant_get_child_value (relays, i);
+      g_autofree char *code = hn_clean (hn_dict_string (relay, "Code"));
+      g_autofree char *name = hn_clean (hn_dict_string (relay, "Name"));
+      gint64 latency_us = hn_dict_int (relay, "Latency");
+      g_autofree char *latency
+          = latency_us > 0 ? hn_format_latency (latency_us) : g_strdup (_ ("no answer"));
+
+      hn_cli_print_padded (code, 12);
+      g_print ("  %12s  %s\n", latency, name);
+    }
+}
+
+static HnExit
+run_netcheck (HnCli *cli, int argc, char **argv)
+{
+  const HnVerb *verb = hn_cli_find_verb ("netcheck");
+  g_autofree char *path = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) report = NULL;
+  g_autoptr (GError) error = NULL;
+  HnExit code;
+
+  if (!hn_cli_parse (cli, verb, NULL, &argc, &argv))
+    return HN_EXIT_USAGE;
+  if (argc > 1)
+    return hn_cli_usage (verb, _ ("Too many arguments"));
+  if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
+    return code;
+  if (!headnet_client_is_running (cli->client))
+    return hn_cli_no_service ();
+  if ((path = hn_cli_pick (cli, &code)) == NULL)
+    return code;
+  if (!cli->json && isatty (STDERR_FILENO))
+    g_printerr ("%s\n", _ ("Asking the relays, at most 5 seconds ..."));
+  reply = headnet_client_call_sync (cli->client, path, "Netcheck", NULL, FALSE,
+                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  if (reply == NULL)
+    {
+      g_autofree char *state = hn_cli_get_state (cli, path);
+
+      if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_NOT_CONNECTED)
+          && strcmp (state, "running") != 0)
+        {
+          complain_not_connected (cli, path);
+          return hn_cli_code_of_state (state);
+        }
+      return hn_cli_fail (error);
+    }
+  report = g_variant_get_child_value (reply, 0);
+  if (cli->json)
+    hn_cli_print_json (report);
+  else
+    print_netcheck (report);
+  return HN_EXIT_DONE;
+}
+
 static HnExit
 run_version (HnCli *cli, int argc, char **argv)
 {
@@ -478,6 +569,9 @@ const HnVerb hn_show_verbs[] = {
   { "peer", "NAME", N_ ("Shows everything about one peer"), run_peer },
   { "check-server", "URL [--ca FILE]",
     N_ ("Tries each step of reaching a server and names the one that fails"), run_check_server },
+  { "netcheck", "",
+    N_ ("Looks at the network: whether direct paths can work, and how far relays are"),
+    run_netcheck },
   { "version", "", N_ ("Shows the versions of this program and of the service"), run_version },
   { NULL },
 };

@@ -48,14 +48,14 @@ _headnetctl() {
       return
       ;;
     --kind)
-      mapfile -t COMPREPLY < <(compgen -W 'icmp' -- "$cur")
+      mapfile -t COMPREPLY < <(compgen -W 'icmp tsmp disco' -- "$cur")
       return
       ;;
   esac
   options='--tailnet --json --help'
   case $verb in
-    '') options='up down login logout status peers peer check-server version ping watch wait set get tailnet help --help --version --tailnet --json' ;;
-    help) options='up down login logout status peers peer check-server version ping watch wait set get tailnet' ;;
+    '') options='up down login logout status peers peer check-server netcheck version ping watch wait set get tailnet help --help --version --tailnet --json' ;;
+    help) options='up down login logout status peers peer check-server netcheck version ping watch wait set get tailnet' ;;
     up) options+=' --server --auth-key-file --ca --hostname --timeout' ;;
     login) options+=' --auth-key-file --accept-server-key --timeout' ;;
     check-server) options+=' --ca' ;;

@@ -13,7 +13,7 @@ function __headnetctl_settings
     headnetctl get 2>/dev/null | sed 's/=.*//'
 end
 
-set -l verbs up down login logout status peers peer check-server version ping watch wait set get tailnet
+set -l verbs up down login logout status peers peer check-server netcheck version ping watch wait set get tailnet
 complete -c headnetctl -f
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a up -d 'Enrol if needed, connect and wait'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a down -d 'Disconnect'
@@ -23,6 +23,7 @@ complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a peers -d 'List the peers'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a peer -d 'Show one peer'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a check-server -d 'Try each step of reaching a server'
+complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a netcheck -d 'Look at the network'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'Show versions'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a ping -d 'Ask a peer for an answer'
 complete -c headnetctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'Print a line for each event'
@@ -39,7 +40,7 @@ complete -c headnetctl -n '__fish_seen_subcommand_from up tailnet' -l hostname -
 complete -c headnetctl -n '__fish_seen_subcommand_from up login wait' -l timeout -x -d 'Seconds'
 complete -c headnetctl -n '__fish_seen_subcommand_from login' -l accept-server-key -d 'Trust a changed key'
 complete -c headnetctl -n '__fish_seen_subcommand_from ping' -s c -l count -x -d 'How many'
-complete -c headnetctl -n '__fish_seen_subcommand_from ping' -l kind -x -a icmp -d 'What kind'
+complete -c headnetctl -n '__fish_seen_subcommand_from ping' -l kind -x -a 'icmp tsmp disco' -d 'What kind'
 complete -c headnetctl -n '__fish_seen_subcommand_from ping peer peers' -a '(__headnetctl_peers)'
 complete -c headnetctl -n '__fish_seen_subcommand_from wait' -l state -x -a 'stopped needs-login needs-approval starting running'
 complete -c headnetctl -n '__fish_seen_subcommand_from wait' -l peer -x -a '(__headnetctl_peers)'

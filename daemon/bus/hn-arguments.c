@@ -143,7 +143,19 @@ set_must_be_empty (const char *key, GVariant *value, gpointer target, GError **e
 static gboolean
 set_port (const char *key, GVariant *value, gpointer target, GError **error)
 {
-  return g_variant_get_uint16 (value) == 0 || not_supported (error, key);
+  HnPreferences *preferences = target;
+
+  preferences->port = g_variant_get_uint16 (value);
+  return TRUE;
+}
+
+static gboolean
+set_shields_up (const char *key, GVariant *value, gpointer target, GError **error)
+{
+  HnPreferences *preferences = target;
+
+  preferences->shields_up = g_variant_get_boolean (value);
+  return TRUE;
 }
 
 static gboolean
@@ -218,7 +230,7 @@ hn_arguments_parse_preferences (GVariant *changes, const HnPreferences *present,
     { "AllowLanAccess", "b", 0, set_must_be_false },
     { "AdvertiseRoutes", "as", LIST_MAX, set_must_be_empty },
     { "AdvertiseExitNode", "b", 0, set_must_be_false },
-    { "ShieldsUp", "b", 0, set_must_be_false },
+    { "ShieldsUp", "b", 0, set_shields_up },
     { "Mtu", "u", 0, set_mtu },
     { "Port", "q", 0, set_port },
     { "Mode", "s", TEXT_MAX, set_mode },
@@ -423,43 +435,47 @@ hn_arguments_parse_login (GVariant *options, HnSecretText **auth_key, gboolean *
   return TRUE;
 }
 
+typedef struct
+{
+  HnPingKind kind;
+  guint timeout_ms;
+} PingOptions;
+
 static gboolean
 set_kind (const char *key, GVariant *value, gpointer target, GError **error)
 {
-  const char *kind = g_variant_get_string (value, NULL);
+  PingOptions *ping = target;
 
-  if (g_str_equal (kind, "icmp"))
-    return TRUE;
-  if (g_str_equal (kind, "disco") || g_str_equal (kind, "tsmp"))
-    {
-      g_set_error (error, HN_ERROR, HN_ERROR_NOT_SUPPORTED,
-                   "This version can not ping by %s yet; use icmp", kind);
-      return FALSE;
-    }
-  return invalid (error, "Kind is “icmp”, “disco” or “tsmp”");
+  return hn_ping_kind_parse (g_variant_get_string (value, NULL), &ping->kind)
+         || invalid (error, "Kind is “icmp”, “disco” or “tsmp”");
 }
 
 static gboolean
 set_timeout_ms (const char *key, GVariant *value, gpointer target, GError **error)
 {
-  guint *timeout_ms = target;
+  PingOptions *ping = target;
 
-  *timeout_ms = g_variant_get_uint32 (value);
-  if (*timeout_ms < 1 || *timeout_ms > PING_TIMEOUT_MAX_MS)
+  ping->timeout_ms = g_variant_get_uint32 (value);
+  if (ping->timeout_ms < 1 || ping->timeout_ms > PING_TIMEOUT_MAX_MS)
     return invalid (error, "TimeoutMs is 1 to %d", PING_TIMEOUT_MAX_MS);
   return TRUE;
 }
 
 gboolean
-hn_arguments_parse_ping (GVariant *options, guint *timeout_ms, GError **error)
+hn_arguments_parse_ping (GVariant *options, HnPingKind *kind, guint *timeout_ms, GError **error)
 {
   static const Key keys[] = {
     { "Kind", "s", TEXT_MAX, set_kind },
     { "TimeoutMs", "u", 0, set_timeout_ms },
   };
 
-  *timeout_ms = 0;
-  return parse (options, keys, G_N_ELEMENTS (keys), timeout_ms, error);
+  PingOptions ping = { HN_PING_ICMP, 0 };
+
+  if (!parse (options, keys, G_N_ELEMENTS (keys), &ping, error))
+    return FALSE;
+  *kind = ping.kind;
+  *timeout_ms = ping.timeout_ms;
+  return TRUE;
 }
 
 gboolean

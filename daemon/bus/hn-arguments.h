@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 
 #include "base/hn-secret.h"
+#include "model/hn-ping-kind.h"
 #include "model/hn-preferences.h"
 
 /* Settings of AddTailnet over the defaults: (transfer full). */
@@ -31,7 +32,8 @@ gboolean hn_arguments_parse_login (GVariant *options, HnSecretText **auth_key,
                                    gboolean *accept_server_key, GError **error);
 
 /* Options of Ping; @timeout_ms: 0 for the default. */
-gboolean hn_arguments_parse_ping (GVariant *options, guint *timeout_ms, GError **error);
+gboolean hn_arguments_parse_ping (GVariant *options, HnPingKind *kind, guint *timeout_ms,
+                                  GError **error);
 
 /* Arguments of CheckServer: @ca_certificate is PEM or NULL; both (transfer full). */
 gboolean hn_arguments_parse_check_server (const char *url, GVariant *options, char **normalized_url,

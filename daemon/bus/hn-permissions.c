@@ -29,7 +29,10 @@ static const struct
    * can reach the peers anyway. */
   { TAILNET, "GetPeers", HN_RIGHT_OPEN },
   { TAILNET, "GetPeer", HN_RIGHT_OPEN },
+  { TAILNET, "MonitorPeers", HN_RIGHT_OPEN },
+  { TAILNET, "StopMonitor", HN_RIGHT_OPEN },
   { TAILNET, "Ping", HN_RIGHT_CONNECT },
+  { TAILNET, "Netcheck", HN_RIGHT_CONNECT },
   { TAILNET, "GetNetworkConfig", HN_RIGHT_OPEN },
 };
 

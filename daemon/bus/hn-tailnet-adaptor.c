@@ -6,6 +6,7 @@
 #include "bus/hn-arguments.h"
 #include "bus/hn-bus-errors.h"
 #include "bus/hn-guarded-skeletons.h"
+#include "bus/hn-peer-monitors.h"
 #include "bus/hn-peers-cache.h"
 #include "bus/hn-pending-call.h"
 #include "bus/hn-variants.h"
@@ -21,6 +22,7 @@ struct _HnTailnetAdaptor
   HnDbusTailnet *skeleton;     /* owned */
   GDBusObjectSkeleton *object; /* owned */
   HnPeersCache *peers;         /* owned; NULL once closed */
+  HnPeerMonitors *monitors;    /* owned; NULL once closed */
   GCancellable *cancellable;   /* owned; ends the calls under way when the tailnet goes */
   gboolean removing;
 
@@ -47,6 +49,7 @@ hn_tailnet_adaptor_close (HnTailnetAdaptor *self)
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->peers, hn_peers_cache_free);
+  g_clear_pointer (&self->monitors, hn_peer_monitors_free);
 }
 
 static void
@@ -417,16 +420,64 @@ on_ping (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, const char *
          GVariant *options)
 {
   g_autoptr (GError) error = NULL;
+  HnPingKind kind;
   guint timeout_ms;
 
   if (!hn_arguments_check_target (target, &error)
-      || !hn_arguments_parse_ping (options, &timeout_ms, &error))
+      || !hn_arguments_parse_ping (options, &kind, &timeout_ms, &error))
     {
       hn_bus_return_error (invocation, error);
       return TRUE;
     }
-  hn_tailnet_ping_async (self->tailnet, target, timeout_ms, self->cancellable, on_pinged,
+  hn_tailnet_ping_async (self->tailnet, target, kind, timeout_ms, self->cancellable, on_pinged,
                          hn_pending_call_new (self, invocation, NULL));
+  return TRUE;
+}
+
+static gboolean
+on_monitor_peers (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation, const char *const *ids,
+                  guint interval_ms)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!hn_peer_monitors_start (self->monitors, g_dbus_method_invocation_get_connection (invocation),
+                               g_dbus_method_invocation_get_sender (invocation), ids, interval_ms,
+                               &error))
+    hn_bus_return_error (invocation, error);
+  else
+    hn_dbus_tailnet_complete_monitor_peers (self->skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_stop_monitor (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
+{
+  hn_peer_monitors_stop (self->monitors, g_dbus_method_invocation_get_sender (invocation));
+  hn_dbus_tailnet_complete_stop_monitor (self->skeleton, invocation);
+  return TRUE;
+}
+
+static void
+on_netcheck_done (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (HnPendingCall) call = user_data;
+  HnTailnetAdaptor *self = HN_TAILNET_ADAPTOR (call->adaptor);
+  g_autoptr (HnNetcheckResult) netcheck = NULL;
+  g_autoptr (GError) error = NULL;
+
+  netcheck = hn_tailnet_netcheck_finish (HN_TAILNET (source), result, &error);
+  if (netcheck == NULL)
+    hn_bus_return_error (call->invocation, error);
+  else
+    hn_dbus_tailnet_complete_netcheck (self->skeleton, call->invocation,
+                                       hn_variants_format_netcheck (netcheck));
+}
+
+static gboolean
+on_netcheck (HnTailnetAdaptor *self, GDBusMethodInvocation *invocation)
+{
+  hn_tailnet_netcheck_async (self->tailnet, self->cancellable, on_netcheck_done,
+                             hn_pending_call_new (self, invocation, NULL));
   return TRUE;
 }
 
@@ -467,7 +518,10 @@ serve_calls (HnTailnetAdaptor *self)
     { "handle-set-preferences", G_CALLBACK (on_set_preferences) },
     { "handle-get-peers", G_CALLBACK (on_get_peers) },
     { "handle-get-peer", G_CALLBACK (on_get_peer) },
+    { "handle-monitor-peers", G_CALLBACK (on_monitor_peers) },
+    { "handle-stop-monitor", G_CALLBACK (on_stop_monitor) },
     { "handle-ping", G_CALLBACK (on_ping) },
+    { "handle-netcheck", G_CALLBACK (on_netcheck) },
     { "handle-get-network-config", G_CALLBACK (on_get_network_config) },
   };
 
@@ -484,6 +538,7 @@ hn_tailnet_adaptor_new (HnTailnet *tailnet, HnGate *gate)
 
   self->tailnet = g_object_ref (tailnet);
   self->peers = hn_peers_cache_new (tailnet);
+  self->monitors = hn_peer_monitors_new (tailnet, path);
   self->skeleton = hn_guarded_tailnet_new (gate);
   serve_calls (self);
   follow_tailnet (self);

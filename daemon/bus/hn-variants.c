@@ -105,6 +105,24 @@ write_user (HnDictionaryWriter *writer, gint64 id, const HnPeerView *peer)
   hn_dictionary_writer_end_dictionary (writer);
 }
 
+static void
+write_path (HnDictionaryWriter *writer, const HnPeerView *peer)
+{
+  hn_dictionary_writer_add_text (writer, "Path", peer->path);
+  write_known_text (writer, "Endpoint", peer->endpoint);
+  write_known_text (writer, "Relay", peer->relay_code);
+}
+
+static void
+write_counters (HnDictionaryWriter *writer, const HnPeerCounters *counters)
+{
+  if (counters->latency_us > 0)
+    hn_dictionary_writer_add_uint64 (writer, "Latency", (guint64) counters->latency_us);
+  hn_dictionary_writer_add_int64 (writer, "LastHandshake", counters->last_handshake);
+  hn_dictionary_writer_add_uint64 (writer, "RxBytes", counters->rx_bytes);
+  hn_dictionary_writer_add_uint64 (writer, "TxBytes", counters->tx_bytes);
+}
+
 void
 hn_variants_write_peer (HnDictionaryWriter *writer, const HnPeerView *peer,
                         const HnPeerCounters *counters)
@@ -128,18 +146,20 @@ hn_variants_write_peer (HnDictionaryWriter *writer, const HnPeerView *peer,
     hn_dictionary_writer_add_int64 (writer, "LastSeen", node->last_seen);
   hn_dictionary_writer_add_int64 (writer, "KeyExpiry", node->key_expiry);
   hn_dictionary_writer_add_boolean (writer, "Expired", peer->expired);
-  hn_dictionary_writer_add_text (writer, "Path", peer->path);
-  write_known_text (writer, "Endpoint", peer->endpoint);
-  write_known_text (writer, "Relay", peer->relay_code);
-
+  write_path (writer, peer);
   if (counters != NULL)
-    {
-      if (counters->latency_us > 0)
-        hn_dictionary_writer_add_uint64 (writer, "Latency", (guint64) counters->latency_us);
-      hn_dictionary_writer_add_int64 (writer, "LastHandshake", counters->last_handshake);
-      hn_dictionary_writer_add_uint64 (writer, "RxBytes", counters->rx_bytes);
-      hn_dictionary_writer_add_uint64 (writer, "TxBytes", counters->tx_bytes);
-    }
+    write_counters (writer, counters);
+  hn_dictionary_writer_end (writer);
+}
+
+void
+hn_variants_write_peer_stats (HnDictionaryWriter *writer, const HnPeerView *peer,
+                              const HnPeerCounters *counters)
+{
+  hn_dictionary_writer_begin (writer);
+  hn_dictionary_writer_add_text (writer, "Id", hn_node_get (peer->node)->stable_id);
+  write_path (writer, peer);
+  write_counters (writer, counters);
   hn_dictionary_writer_end (writer);
 }
 
@@ -192,6 +212,8 @@ hn_variants_format_preferences (const HnPreferences *preferences)
   add (&builder, "Name", text (preferences->name));
   add (&builder, "HostName", text (preferences->host_name));
   add (&builder, "Mtu", g_variant_new_uint32 (preferences->mtu));
+  add (&builder, "Port", g_variant_new_uint16 ((guint16) preferences->port));
+  add (&builder, "ShieldsUp", g_variant_new_boolean (preferences->shields_up));
   add (&builder, "AutoConnect", g_variant_new_boolean (preferences->auto_connect));
   return g_variant_builder_end (&builder);
 }
@@ -222,6 +244,38 @@ hn_variants_format_ping (const HnPingResult *result)
   add_known_text (&builder, "Relay", result->relay_code);
   add (&builder, "Latency", g_variant_new_uint64 ((guint64) MAX (result->latency_us, 0)));
   add (&builder, "Kind", text (result->kind));
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+hn_variants_format_netcheck (const HnNetcheckResult *result)
+{
+  GVariantBuilder builder;
+  GVariantBuilder relays;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add (&builder, "Udp", g_variant_new_boolean (result->udp));
+  add_known_text (&builder, "Ipv4", result->ipv4);
+  add_known_text (&builder, "Ipv6", result->ipv6);
+  if (result->mapping_varies >= 0)
+    add (&builder, "MappingVaries", g_variant_new_boolean (result->mapping_varies > 0));
+  add (&builder, "CaptivePortal", g_variant_new_boolean (result->captive_portal));
+  g_variant_builder_init (&relays, G_VARIANT_TYPE ("aa{sv}"));
+  for (gsize i = 0; i < result->n_relays; i++)
+    {
+      const HnRelayView *relay = &result->relays[i];
+      GVariantBuilder entry;
+
+      g_variant_builder_init (&entry, G_VARIANT_TYPE_VARDICT);
+      add (&entry, "Id", g_variant_new_uint32 ((guint32) relay->id));
+      add_known_text (&entry, "Code", relay->code);
+      add_known_text (&entry, "Name", relay->name);
+      if (relay->latency_us > 0)
+        add (&entry, "Latency", g_variant_new_uint64 ((guint64) relay->latency_us));
+      g_variant_builder_add_value (&relays, g_variant_builder_end (&entry));
+    }
+  add (&builder, "Relays", g_variant_builder_end (&relays));
+  add (&builder, "Time", g_variant_new_int64 (result->time));
   return g_variant_builder_end (&builder);
 }
 

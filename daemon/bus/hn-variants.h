@@ -22,7 +22,12 @@ GVariant *hn_variants_format_health (const GPtrArray *items);
 GVariant *hn_variants_format_preferences (const HnPreferences *preferences);
 /* What GetNetworkConfig returns. */
 GVariant *hn_variants_format_network_config (const HnNetworkConfig *config);
+/* What PeerStats tells of one peer: id, path and counters. */
+void hn_variants_write_peer_stats (HnDictionaryWriter *writer, const HnPeerView *peer,
+                                   const HnPeerCounters *counters);
 /* What Ping returns. */
 GVariant *hn_variants_format_ping (const HnPingResult *result);
+/* What Netcheck returns. */
+GVariant *hn_variants_format_netcheck (const HnNetcheckResult *result);
 /* What CheckServer returns; @steps: (element-type HnCheckStep). */
 GVariant *hn_variants_format_check_steps (const GPtrArray *steps);

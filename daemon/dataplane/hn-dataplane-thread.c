@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dataplane/hn-dataplane-thread.h"
 
+#include "base/hn-clock.h"
 #include "base/hn-error.h"
+#include "path/hn-endpoints.h"
 
 #define MIXED (-1)
 
@@ -19,9 +21,9 @@ struct _HnDataplaneThread
   char *ca_certificate;
   guint32 mark;
   guint mtu;
-  HnPump *pump;     /* owned */
-  HnDerpPool *pool; /* owned; NULL when the CA is no certificate */
-  int batch_region; /* where all packets since the last flush went; 0 none, MIXED several */
+  guint16 udp_port;
+  HnDataplaneCore core; /* owned; no pool when the CA is no certificate */
+  int batch_region;     /* where all packets since the last flush went; 0 none, MIXED several */
 };
 
 typedef struct
@@ -38,9 +40,9 @@ pump_send (gpointer user, int region, const HnNodePublic *peer, const guint8 *da
   HnDataplaneThread *self = user;
   int used;
 
-  if (self->pool == NULL)
+  if (self->core.pool == NULL)
     return 0;
-  used = hn_derp_pool_send (self->pool, region, peer, data, len);
+  used = hn_derp_pool_send (self->core.pool, region, peer, data, len);
   if (used != 0 && self->batch_region != used)
     self->batch_region = self->batch_region == 0 ? used : MIXED;
   return used;
@@ -54,10 +56,10 @@ pump_flush (gpointer user)
   int region = self->batch_region;
 
   self->batch_region = 0;
-  if (self->pool == NULL || region == 0)
+  if (self->core.pool == NULL || region == 0)
     return FALSE;
-  hn_derp_pool_flush (self->pool);
-  return region != MIXED && hn_derp_pool_get_queued (self->pool, region) > 0;
+  hn_derp_pool_flush (self->core.pool);
+  return region != MIXED && hn_derp_pool_get_queued (self->core.pool, region) > 0;
 }
 
 static void
@@ -65,15 +67,39 @@ pool_drained (gpointer user, int region)
 {
   HnDataplaneThread *self = user;
 
-  hn_pump_resume (self->pump);
+  hn_pump_resume (self->core.pump);
 }
 
-static void
-pump_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+static int
+pump_send_udp (gpointer user, const HnEndpoint *to, const guint8 *data, gsize len)
 {
   HnDataplaneThread *self = user;
 
-  self->ops.path_changed (self->user, peer, path, relay);
+  return hn_reach_send (self->core.reach, to, data, len);
+}
+
+static void
+pump_flush_udp (gpointer user)
+{
+  HnDataplaneThread *self = user;
+
+  hn_reach_flush (self->core.reach);
+}
+
+static void
+pump_refresh_endpoints (gpointer user)
+{
+  HnDataplaneThread *self = user;
+
+  hn_reach_refresh (self->core.reach);
+}
+
+static void
+pump_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
+{
+  HnDataplaneThread *self = user;
+
+  self->ops.path_changed (self->user, peer, path);
 }
 
 static void
@@ -97,7 +123,8 @@ pool_receive (gpointer user, int region, const HnNodePublic *source, guint8 *dat
 {
   HnDataplaneThread *self = user;
 
-  hn_pump_receive (self->pump, region, source, data, len);
+  hn_reach_heard (self->core.reach, region, hn_clock_now_us ());
+  hn_pump_receive (self->core.pump, region, source, data, len);
 }
 
 static HnRelayState
@@ -132,23 +159,64 @@ pool_peer_gone (gpointer user, int region, const HnNodePublic *peer)
 {
   HnDataplaneThread *self = user;
 
-  hn_pump_peer_gone (self->pump, region, peer);
+  hn_pump_peer_gone (self->core.pump, region, peer);
 }
 
 static void
-make_pool (HnDataplaneThread *self)
+reach_receive (gpointer user, const HnEndpoint *from, guint8 *data, gsize len)
+{
+  HnDataplaneThread *self = user;
+
+  hn_pump_receive_udp (self->core.pump, from, data, len);
+}
+
+static void
+reach_send_failed (gpointer user, const HnEndpoint *to, int error)
+{
+  HnDataplaneThread *self = user;
+
+  hn_pump_send_failed (self->core.pump, to, error);
+}
+
+static void
+reach_endpoints (gpointer user, const HnTypedEndpoint *endpoints, gsize n, gboolean changed)
+{
+  HnDataplaneThread *self = user;
+  HnEndpoint plain[HN_ENDPOINTS_MAX];
+
+  for (gsize i = 0; i < n; i++)
+    plain[i] = endpoints[i].endpoint;
+  hn_pump_set_endpoints (self->core.pump, plain, n);
+  if (changed)
+    self->ops.endpoints_changed (self->user, endpoints, n);
+}
+
+static void
+reach_checked (gpointer user, HnNetReport *report)
+{
+  HnDataplaneThread *self = user;
+
+  self->ops.network_checked (self->user, report);
+}
+
+static void
+make_transports (HnDataplaneThread *self)
 {
   static const HnDerpPoolOps pool_ops = { pool_receive, pool_state, pool_peer_gone, pool_drained };
+  static const HnReachOps reach_ops
+      = { reach_receive, reach_send_failed, reach_endpoints, reach_checked };
   g_autoptr (GError) error = NULL;
   g_autoptr (HnDialer) dialer = hn_dialer_new (self->ca_certificate, self->mark, &error);
 
+  self->core.reach
+      = hn_reach_new (dialer, self->server_url, self->mark, self->udp_port, &reach_ops, self);
   if (dialer == NULL)
     {
       g_prefix_error (&error, "No relay can be reached: ");
       self->ops.relay_changed (self->user, 0, HN_RELAY_LOST, NULL, error);
       return;
     }
-  self->pool = hn_derp_pool_new (dialer, self->server_url, &pool_ops, self);
+  self->core.pool = hn_derp_pool_new (dialer, self->server_url, &pool_ops, self);
 }
 
 static gpointer
@@ -156,19 +224,24 @@ run (gpointer data)
 {
   static const HnPumpOps pump_ops = { .send = pump_send,
                                       .flush = pump_flush,
+                                      .send_udp = pump_send_udp,
+                                      .flush_udp = pump_flush_udp,
+                                      .refresh_endpoints = pump_refresh_endpoints,
                                       .path_changed = pump_path_changed,
                                       .port_lost = pump_port_lost,
                                       .ping_done = pump_ping_done };
   HnDataplaneThread *self = data;
 
   g_main_context_push_thread_default (self->context);
-  self->pump = hn_pump_new (self->port, &pump_ops, self, self->mtu);
-  make_pool (self);
+  self->core.pump = hn_pump_new (self->port, &pump_ops, self, self->mtu);
+  make_transports (self);
   g_main_loop_run (self->loop);
 
-  /* The pool first: it calls the pump. */
-  g_clear_pointer (&self->pool, hn_derp_pool_free);
-  g_clear_pointer (&self->pump, hn_pump_free);
+  /* The pump last: what it sends goes by the others, which call it. Nothing of its own happens while
+   * they go. */
+  g_clear_pointer (&self->core.pool, hn_derp_pool_free);
+  g_clear_pointer (&self->core.reach, hn_reach_free);
+  g_clear_pointer (&self->core.pump, hn_pump_free);
   /* Cancelled operations of streams end here, where their context is. */
   while (g_main_context_iteration (self->context, FALSE))
     ;
@@ -189,6 +262,7 @@ hn_dataplane_thread_new (HnPacketPort *port, const HnDataplaneConfig *config,
   self->ca_certificate = g_strdup (config->ca_certificate);
   self->mark = config->mark;
   self->mtu = config->mtu;
+  self->udp_port = config->port;
   self->context = g_main_context_new ();
   self->loop = g_main_loop_new (self->context, FALSE);
   self->thread = g_thread_new ("headnet-packets", run, self);
@@ -211,8 +285,8 @@ on_message (gpointer data)
   Message *message = data;
   HnDataplaneThread *self = message->thread;
 
-  if (self->pump != NULL)
-    message->func (self->pump, self->pool, message->data);
+  if (self->core.pump != NULL)
+    message->func (&self->core, message->data);
   return G_SOURCE_REMOVE;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The data plane's side of the meeting: its thread with a main context of its own, on which the
- * pump, the relays and their sockets live. Only hn-dataplane.c uses it.
+ * pump, the relays and all sockets live. Only hn-dataplane.c uses it.
  */
 #pragma once
 
 #include "dataplane/hn-pump.h"
+#include "dataplane/hn-reach.h"
 #include "path/hn-derp-pool.h"
 
 typedef struct _HnDataplaneThread HnDataplaneThread;
@@ -15,13 +16,23 @@ typedef struct
 {
   void (*relay_changed) (gpointer user, int region, HnRelayState state, const char *health,
                          const GError *error);
-  void (*path_changed) (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay);
+  void (*path_changed) (gpointer user, const HnNodePublic *peer, const HnPeerPath *path);
   void (*port_lost) (gpointer user, const GError *error);
   void (*ping_done) (gpointer user, gpointer token, const HnPeerStats *stats, gint64 latency_us);
+  void (*endpoints_changed) (gpointer user, const HnTypedEndpoint *endpoints, gsize n);
+  void (*network_checked) (gpointer user, HnNetReport *report);
 } HnDataplaneThreadOps;
 
-/* Runs on the thread, with the thread's things at hand. @pool is NULL when there can be none. */
-typedef void (*HnDataplaneThreadFunc) (HnPump *pump, HnDerpPool *pool, gpointer data);
+/* The thread's things. */
+typedef struct
+{
+  HnPump *pump;
+  HnDerpPool *pool; /* NULL when there can be none */
+  HnReach *reach;
+} HnDataplaneCore;
+
+/* Runs on the thread. */
+typedef void (*HnDataplaneThreadFunc) (const HnDataplaneCore *core, gpointer data);
 
 /* Starts the thread; @user must outlive it. */
 HnDataplaneThread *hn_dataplane_thread_new (HnPacketPort *port, const HnDataplaneConfig *config,

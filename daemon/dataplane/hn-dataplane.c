@@ -18,6 +18,7 @@ struct _HnDataplane
    * when its question was given up. */
   GHashTable *questions;
   gsize last_question;
+  GPtrArray *netchecks; /* of GTask, owned: who waits for the next report */
 };
 
 /* A question that waits for its answer. */
@@ -43,6 +44,7 @@ hn_dataplane_finalize (GObject *object)
 
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_pointer (&self->questions, g_hash_table_unref);
+  g_clear_pointer (&self->netchecks, g_ptr_array_unref);
   G_OBJECT_CLASS (hn_dataplane_parent_class)->finalize (object);
 }
 
@@ -70,6 +72,7 @@ hn_dataplane_init (HnDataplane *self)
 {
   self->context = g_main_context_ref_thread_default ();
   self->questions = g_hash_table_new_full (NULL, NULL, NULL, open_free);
+  self->netchecks = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 /* The task of that token, which is no longer open then; NULL when it was ended before. */
@@ -93,6 +96,8 @@ typedef enum
   UP_RELAY,
   UP_PATH,
   UP_PORT_LOST,
+  UP_ENDPOINTS,
+  UP_REPORT,
   UP_ANSWER,
 } UpKind;
 
@@ -105,9 +110,12 @@ typedef struct
   char *health;
   GError *error;
   HnNodePublic peer;
-  HnPathKind path;
+  HnPeerPath path;
+  GArray *endpoints;   /* of HnTypedEndpoint */
+  HnNetReport *report; /* owned */
   gpointer token;
   HnPeerStats stats; /* unless there is an error */
+  GArray *many;      /* of HnPeerStats, owned; when several were asked for */
 } Up;
 
 static void
@@ -117,6 +125,9 @@ up_free (gpointer data)
 
   g_object_unref (up->dataplane);
   g_free (up->health);
+  g_clear_pointer (&up->endpoints, g_array_unref);
+  g_clear_pointer (&up->many, g_array_unref);
+  g_clear_pointer (&up->report, hn_net_report_unref);
   g_clear_error (&up->error);
   g_free (up);
 }
@@ -130,8 +141,26 @@ finish_question (HnDataplane *self, Up *up)
     return;
   if (up->error != NULL)
     g_task_return_error (task, g_steal_pointer (&up->error));
+  else if (up->many != NULL)
+    g_task_return_pointer (task, g_steal_pointer (&up->many), (GDestroyNotify) g_array_unref);
   else
     g_task_return_pointer (task, g_memdup2 (&up->stats, sizeof up->stats), g_free);
+}
+
+/* Whoever asks while a look is under way gets that one. @report: NULL: there can be none. */
+static void
+finish_netchecks (HnDataplane *self, HnNetReport *report)
+{
+  g_autoptr (GPtrArray) netchecks = g_steal_pointer (&self->netchecks);
+
+  self->netchecks = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < netchecks->len; i++)
+    if (report != NULL)
+      g_task_return_pointer (g_ptr_array_index (netchecks, i), hn_net_report_ref (report),
+                             (GDestroyNotify) hn_net_report_unref);
+    else
+      g_task_return_new_error (g_ptr_array_index (netchecks, i), HN_ERROR, HN_ERROR_NOT_CONNECTED,
+                               "There is no network, or no relay to look at it with");
 }
 
 static gboolean
@@ -148,7 +177,16 @@ on_up (gpointer data)
       self->events.relay_changed (self->user, up->region, up->relay_state, up->health, up->error);
       break;
     case UP_PATH:
-      self->events.path_changed (self->user, &up->peer, up->path, up->region);
+      self->events.path_changed (self->user, &up->peer, &up->path);
+      break;
+    case UP_ENDPOINTS:
+      self->events.endpoints_changed (
+          self->user, (const HnTypedEndpoint *) (gpointer) up->endpoints->data, up->endpoints->len);
+      break;
+    case UP_REPORT:
+      if (up->report != NULL)
+        self->events.network_checked (self->user, up->report);
+      finish_netchecks (self, up->report);
       break;
     case UP_PORT_LOST:
       self->events.port_lost (self->user, up->error);
@@ -194,13 +232,32 @@ thread_relay_changed (gpointer user, int region, HnRelayState state, const char 
 }
 
 static void
-thread_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+thread_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
 {
   Up *up = up_new (user, UP_PATH);
 
   up->peer = *peer;
-  up->path = path;
-  up->region = relay;
+  up->path = *path;
+  up_send (up);
+}
+
+static void
+thread_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
+{
+  Up *up = up_new (user, UP_ENDPOINTS);
+
+  up->endpoints = g_array_sized_new (FALSE, FALSE, sizeof *endpoints, (guint) n);
+  if (n > 0)
+    g_array_append_vals (up->endpoints, endpoints, (guint) n);
+  up_send (up);
+}
+
+static void
+thread_network_checked (gpointer user, HnNetReport *report)
+{
+  Up *up = up_new (user, UP_REPORT);
+
+  up->report = report != NULL ? hn_net_report_ref (report) : NULL;
   up_send (up);
 }
 
@@ -242,7 +299,8 @@ hn_dataplane_new (HnPacketPort *port, const HnDataplaneConfig *config,
                   const HnDataplaneEvents *events, gpointer user)
 {
   static const HnDataplaneThreadOps ops
-      = { thread_relay_changed, thread_path_changed, thread_port_lost, thread_ping_done };
+      = { thread_relay_changed, thread_path_changed,      thread_port_lost,
+          thread_ping_done,     thread_endpoints_changed, thread_network_checked };
   HnDataplane *self;
 
   g_return_val_if_fail (HN_IS_PACKET_PORT (port), NULL);
@@ -273,6 +331,7 @@ hn_dataplane_stop (HnDataplane *self)
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel was taken down");
       g_hash_table_iter_init (&iter, self->questions);
     }
+  finish_netchecks (self, NULL);
 }
 
 /* Down: sealed values, handed to the thread. */
@@ -294,11 +353,77 @@ free_private_key (gpointer data)
 }
 
 static void
-down_private_key (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_private_key (const HnDataplaneCore *core, gpointer data)
 {
-  hn_pump_set_private_key (pump, data);
-  if (pool != NULL)
-    hn_derp_pool_set_private_key (pool, data);
+  hn_pump_set_private_key (core->pump, data);
+  if (core->pool != NULL)
+    hn_derp_pool_set_private_key (core->pool, data);
+}
+
+static void
+down_disco_key (const HnDataplaneCore *core, gpointer data)
+{
+  hn_pump_set_disco_key (core->pump, data);
+}
+
+static void
+free_disco_key (gpointer data)
+{
+  hn_disco_private_clear (data);
+  g_free (data);
+}
+
+void
+hn_dataplane_set_disco_key (HnDataplane *self, const HnDiscoPrivate *key)
+{
+  HnDiscoPrivate *copy = g_new (HnDiscoPrivate, 1);
+
+  *copy = *key;
+  send_down (self, down_disco_key, copy, free_disco_key);
+}
+
+static void
+down_filter (const HnDataplaneCore *core, gpointer data)
+{
+  hn_pump_set_filter (core->pump, data);
+}
+
+void
+hn_dataplane_set_filter (HnDataplane *self, HnFilterProgram *program)
+{
+  send_down (self, down_filter, hn_filter_program_ref (program),
+             (GDestroyNotify) hn_filter_program_unref);
+}
+
+static void
+down_local_addresses (const HnDataplaneCore *core, gpointer data)
+{
+  GArray *addresses = data;
+
+  hn_reach_set_local_addresses (core->reach, (const HnIp *) (gpointer) addresses->data,
+                                addresses->len);
+}
+
+void
+hn_dataplane_set_local_addresses (HnDataplane *self, const HnIp *addresses, gsize n)
+{
+  GArray *copy = g_array_sized_new (FALSE, FALSE, sizeof (HnIp), (guint) n);
+
+  if (n > 0)
+    g_array_append_vals (copy, addresses, (guint) n);
+  send_down (self, down_local_addresses, copy, (GDestroyNotify) g_array_unref);
+}
+
+static void
+down_control_reachable (const HnDataplaneCore *core, gpointer data)
+{
+  hn_reach_set_control_reachable (core->reach, GPOINTER_TO_INT (data));
+}
+
+void
+hn_dataplane_set_control_reachable (HnDataplane *self, gboolean reachable)
+{
+  send_down (self, down_control_reachable, GINT_TO_POINTER (reachable ? TRUE : FALSE), NULL);
 }
 
 void
@@ -311,11 +436,13 @@ hn_dataplane_set_private_key (HnDataplane *self, const HnNodePrivate *key)
 }
 
 static void
-down_addresses (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_addresses (const HnDataplaneCore *core, gpointer data)
 {
   GArray *addresses = data;
 
-  hn_pump_set_addresses (pump, (const HnPrefix *) (gpointer) addresses->data, addresses->len);
+  hn_pump_set_addresses (core->pump, (const HnPrefix *) (gpointer) addresses->data, addresses->len);
+  hn_reach_set_forbidden (core->reach, (const HnPrefix *) (gpointer) addresses->data,
+                          addresses->len);
 }
 
 void
@@ -336,10 +463,11 @@ free_derp_map (gpointer data)
 }
 
 static void
-down_derp_map (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_derp_map (const HnDataplaneCore *core, gpointer data)
 {
-  if (pool != NULL)
-    hn_derp_pool_set_map (pool, data);
+  if (core->pool != NULL)
+    hn_derp_pool_set_map (core->pool, data);
+  hn_reach_set_map (core->reach, data);
 }
 
 void
@@ -349,10 +477,10 @@ hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map)
 }
 
 static void
-down_home (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_home (const HnDataplaneCore *core, gpointer data)
 {
-  if (pool != NULL)
-    hn_derp_pool_set_home (pool, GPOINTER_TO_INT (data));
+  if (core->pool != NULL)
+    hn_derp_pool_set_home (core->pool, GPOINTER_TO_INT (data));
 }
 
 void
@@ -379,11 +507,11 @@ free_peers_update (gpointer data)
 }
 
 static void
-down_peers (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_peers (const HnDataplaneCore *core, gpointer data)
 {
   const PeersUpdate *update = data;
 
-  hn_pump_update_peers (pump, update->changed, update->removed, update->full);
+  hn_pump_update_peers (core->pump, update->changed, update->removed, update->full);
 }
 
 void
@@ -402,10 +530,12 @@ hn_dataplane_update_peers (HnDataplane *self, GPtrArray *changed, GPtrArray *rem
 }
 
 static void
-down_network_changed (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_network_changed (const HnDataplaneCore *core, gpointer data)
 {
-  if (pool != NULL)
-    hn_derp_pool_network_changed (pool, GPOINTER_TO_INT (data));
+  if (core->pool != NULL)
+    hn_derp_pool_network_changed (core->pool, GPOINTER_TO_INT (data));
+  hn_reach_network_changed (core->reach, GPOINTER_TO_INT (data));
+  hn_pump_network_changed (core->pump, GPOINTER_TO_INT (data));
 }
 
 void
@@ -421,37 +551,49 @@ typedef struct
   HnDataplane *dataplane; /* borrowed: it outlives its thread */
   gpointer token;
   HnNodePublic peer;
+  HnPingKind kind;
   HnIp target;
   guint timeout_ms;
+  GArray *peers; /* of HnNodePublic, owned, nullable */
 } Question;
 
 static void
-down_get_stats (HnPump *pump, HnDerpPool *pool, gpointer data)
+question_free (gpointer data)
+{
+  Question *question = data;
+
+  g_clear_pointer (&question->peers, g_array_unref);
+  g_free (question);
+}
+
+static void
+down_get_stats (const HnDataplaneCore *core, gpointer data)
 {
   const Question *question = data;
   HnPeerStats stats;
   GError *error = NULL;
 
-  if (!hn_pump_get_stats (pump, &question->peer, &stats))
+  if (!hn_pump_get_stats (core->pump, &question->peer, &stats))
     error = g_error_new (HN_ERROR, HN_ERROR_NOT_FOUND, "No such peer in the tunnel");
   send_answer (question->dataplane, question->token, &stats, error);
 }
 
 static void
-down_ping (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_ping (const HnDataplaneCore *core, gpointer data)
 {
   const Question *question = data;
   HnPeerStats none = { 0 };
   GError *error = NULL;
 
-  if (!hn_pump_ping (pump, &question->target, question->timeout_ms, question->token, &error))
+  if (!hn_pump_ping (core->pump, question->kind, &question->target, question->timeout_ms,
+                     question->token, &error))
     send_answer (question->dataplane, question->token, &none, error);
 }
 
 static void
-down_cancel (HnPump *pump, HnDerpPool *pool, gpointer data)
+down_cancel (const HnDataplaneCore *core, gpointer data)
 {
-  hn_pump_cancel_ping (pump, data);
+  hn_pump_cancel_ping (core->pump, data);
 }
 
 static gboolean
@@ -469,9 +611,9 @@ on_cancelled (GCancellable *cancellable, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Takes @task. @question is copied. */
+/* Takes @task and what @question owns. */
 static void
-ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question *question)
+ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, Question *question)
 {
   GCancellable *cancellable = g_task_get_cancellable (task);
   gpointer token = GSIZE_TO_POINTER (++self->last_question);
@@ -482,6 +624,7 @@ ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question 
     {
       g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel is down");
       g_object_unref (task);
+      g_clear_pointer (&question->peers, g_array_unref);
       return;
     }
   open = g_new0 (Open, 1);
@@ -497,7 +640,7 @@ ask (HnDataplane *self, GTask *task, HnDataplaneThreadFunc func, const Question 
   copy = g_memdup2 (question, sizeof *question);
   copy->dataplane = self;
   copy->token = token;
-  send_down (self, func, copy, g_free);
+  send_down (self, func, copy, question_free);
 }
 
 void
@@ -510,6 +653,46 @@ hn_dataplane_get_stats_async (HnDataplane *self, const HnNodePublic *peer,
 
   g_task_set_source_tag (task, hn_dataplane_get_stats_async);
   ask (self, task, down_get_stats, &question);
+}
+
+static void
+down_get_many_stats (const HnDataplaneCore *core, gpointer data)
+{
+  const Question *question = data;
+  Up *up = up_new (question->dataplane, UP_ANSWER);
+
+  up->token = question->token;
+  up->many = g_array_sized_new (FALSE, TRUE, sizeof (HnPeerStats), question->peers->len);
+  for (guint i = 0; i < question->peers->len; i++)
+    {
+      HnPeerStats stats;
+
+      hn_pump_get_stats (core->pump, &g_array_index (question->peers, HnNodePublic, i), &stats);
+      g_array_append_val (up->many, stats);
+    }
+  up_send (up);
+}
+
+void
+hn_dataplane_get_many_stats_async (HnDataplane *self, const HnNodePublic *peers, gsize n,
+                                   GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  Question question = { .peers = g_array_sized_new (FALSE, FALSE, sizeof *peers, (guint) n) };
+
+  g_task_set_source_tag (task, hn_dataplane_get_many_stats_async);
+  if (n > 0)
+    g_array_append_vals (question.peers, peers, (guint) n);
+  ask (self, task, down_get_many_stats, &question);
+}
+
+GArray *
+hn_dataplane_get_many_stats_finish (HnDataplane *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 static gboolean
@@ -536,11 +719,11 @@ hn_dataplane_get_stats_finish (HnDataplane *self, GAsyncResult *result, HnPeerSt
 }
 
 void
-hn_dataplane_ping_async (HnDataplane *self, const HnIp *target, guint timeout_ms,
+hn_dataplane_ping_async (HnDataplane *self, HnPingKind kind, const HnIp *target, guint timeout_ms,
                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
-  Question question = { .target = *target, .timeout_ms = timeout_ms };
+  Question question = { .kind = kind, .target = *target, .timeout_ms = timeout_ms };
 
   g_task_set_source_tag (task, hn_dataplane_ping_async);
   ask (self, task, down_ping, &question);
@@ -551,4 +734,35 @@ hn_dataplane_ping_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *
                           GError **error)
 {
   return finish_stats (self, result, hn_dataplane_ping_async, stats, error);
+}
+
+static void
+down_netcheck (const HnDataplaneCore *core, gpointer data)
+{
+  if (!hn_reach_check (core->reach))
+    thread_network_checked (data, NULL);
+}
+
+void
+hn_dataplane_netcheck_async (HnDataplane *self, GCancellable *cancellable,
+                             GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, hn_dataplane_netcheck_async);
+  if (self->thread == NULL)
+    {
+      g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel is down");
+      return;
+    }
+  g_ptr_array_add (self->netchecks, g_steal_pointer (&task));
+  send_down (self, down_netcheck, self, NULL);
+}
+
+HnNetReport *
+hn_dataplane_netcheck_finish (HnDataplane *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
 }

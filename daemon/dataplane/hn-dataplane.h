@@ -11,8 +11,12 @@
 #include "base/hn-ip.h"
 #include "crypto/hn-keys.h"
 #include "dataplane/hn-packet-port.h"
+#include "dataplane/hn-filter.h"
 #include "model/hn-derp-map.h"
+#include "model/hn-hostinfo.h"
 #include "model/hn-node.h"
+#include "model/hn-ping-kind.h"
+#include "path/hn-netcheck.h"
 
 #define HN_TYPE_DATAPLANE (hn_dataplane_get_type ())
 G_DECLARE_FINAL_TYPE (HnDataplane, hn_dataplane, HN, DATAPLANE, GObject)
@@ -24,16 +28,22 @@ typedef enum
   HN_PATH_DIRECT,
 } HnPathKind;
 
+/* Which way a peer's packets go. */
+typedef struct
+{
+  HnPathKind kind;
+  int relay;           /* region of the relay in use, 0 none */
+  HnEndpoint endpoint; /* with HN_PATH_DIRECT */
+} HnPeerPath;
+
 /* What moves all the time, asked for one peer. */
 typedef struct
 {
-  HnPathKind path;
-  int relay;             /* region of the relay in use, 0 none */
-  HnEndpoint endpoint;   /* with HN_PATH_DIRECT */
+  HnPeerPath path;
   gint64 last_handshake; /* seconds since 1970, 0 never */
   guint64 rx_bytes;
   guint64 tx_bytes;
-  gint64 latency_us; /* of the last ping, 0 unknown */
+  gint64 latency_us; /* of the path in use, or else of the last ping; 0 unknown */
 } HnPeerStats;
 
 typedef enum
@@ -51,10 +61,14 @@ typedef struct
   /* @health: what the relay itself says is wrong, or NULL. @error: nullable. */
   void (*relay_changed) (gpointer user, int region, HnRelayState state, const char *health,
                          const GError *error);
-  /* A peer's path changed in kind or relay. */
-  void (*path_changed) (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay);
+  /* A peer's path changed. */
+  void (*path_changed) (gpointer user, const HnNodePublic *peer, const HnPeerPath *path);
   /* The packet port is gone (somebody deleted the device). */
   void (*port_lost) (gpointer user, const GError *error);
+  /* The addresses at which peers may reach us directly changed. */
+  void (*endpoints_changed) (gpointer user, const HnTypedEndpoint *endpoints, gsize n);
+  /* A look at the network ended; its preferred relay should be the home. */
+  void (*network_checked) (gpointer user, HnNetReport *report);
 } HnDataplaneEvents;
 
 /* How to reach relays: made once from the profile. */
@@ -64,6 +78,7 @@ typedef struct
   const char *ca_certificate; /* PEM or NULL for the system's store */
   guint32 mark;               /* SO_MARK of our own sockets, 0 none */
   guint mtu;
+  guint16 port; /* of our UDP sockets, 0 any */
 } HnDataplaneConfig;
 
 /* Starts the thread. @port is used by it alone from now on. */
@@ -73,6 +88,14 @@ HnDataplane *hn_dataplane_new (HnPacketPort *port, const HnDataplaneConfig *conf
 void hn_dataplane_stop (HnDataplane *self);
 
 void hn_dataplane_set_private_key (HnDataplane *self, const HnNodePrivate *key);
+/* Without one no direct path is looked for. */
+void hn_dataplane_set_disco_key (HnDataplane *self, const HnDiscoPrivate *key);
+/* What may come in; until the first one nothing but answers. */
+void hn_dataplane_set_filter (HnDataplane *self, HnFilterProgram *program);
+/* The addresses of this machine that peers near us might reach it by. */
+void hn_dataplane_set_local_addresses (HnDataplane *self, const HnIp *addresses, gsize n);
+/* While the server is not reachable the home relay stays, since nobody could be told of another. */
+void hn_dataplane_set_control_reachable (HnDataplane *self, gboolean reachable);
 /* Our own addresses: what the filter takes as destinations. */
 void hn_dataplane_set_addresses (HnDataplane *self, const HnPrefix *addresses, gsize n);
 void hn_dataplane_set_derp_map (HnDataplane *self, HnDerpMap *map);
@@ -93,11 +116,23 @@ void hn_dataplane_get_stats_async (HnDataplane *self, const HnNodePublic *peer,
                                    gpointer data);
 gboolean hn_dataplane_get_stats_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
                                         GError **error);
-/* ICMP echo through the tunnel to an address of a peer, from our own address of that family;
- * answered by the peer's system. HN_ERROR_TIMEOUT after @timeout_ms. */
-void hn_dataplane_ping_async (HnDataplane *self, const HnIp *target, guint timeout_ms,
-                              GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer data);
-/* On success @stats has path, relay and latency_us. */
+/* The same of several at once; all zeros for those that are unknown. */
+void hn_dataplane_get_many_stats_async (HnDataplane *self, const HnNodePublic *peers, gsize n,
+                                        GCancellable *cancellable, GAsyncReadyCallback callback,
+                                        gpointer data);
+/* (transfer full), of HnPeerStats in the order of the peers */
+GArray *hn_dataplane_get_many_stats_finish (HnDataplane *self, GAsyncResult *result,
+                                            GError **error);
+/* Asks a peer for a sign of life, by an address of its: see HnPingKind. HN_ERROR_TIMEOUT after
+ * @timeout_ms; HN_ERROR_NOT_SUPPORTED: the peer does not speak that. */
+void hn_dataplane_ping_async (HnDataplane *self, HnPingKind kind, const HnIp *target,
+                              guint timeout_ms, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer data);
+/* On success @stats has path and latency_us. */
 gboolean hn_dataplane_ping_finish (HnDataplane *self, GAsyncResult *result, HnPeerStats *stats,
                                    GError **error);
+/* Looks at the network anew, all relays. Completes with the report. */
+void hn_dataplane_netcheck_async (HnDataplane *self, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer data);
+/* (transfer full) */
+HnNetReport *hn_dataplane_netcheck_finish (HnDataplane *self, GAsyncResult *result, GError **error);

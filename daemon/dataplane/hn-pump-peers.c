@@ -54,16 +54,23 @@ set_allowed_ips (HnWgPeer *wg, const HnNode *node)
 }
 
 HnPumpLink *
-hn_pump_activate (HnPump *self, HnPumpPeer *peer)
+hn_pump_ensure_link (HnPumpPeer *peer)
 {
   HnPumpLink *link = peer->link;
 
-  if (link == NULL)
-    {
-      link = peer->link = g_new0 (HnPumpLink, 1);
-      link->peer = peer;
-      link->active.data = link;
-    }
+  if (link != NULL)
+    return link;
+  link = peer->link = g_new0 (HnPumpLink, 1);
+  link->peer = peer;
+  link->active.data = link;
+  return link;
+}
+
+HnPumpLink *
+hn_pump_activate (HnPump *self, HnPumpPeer *peer)
+{
+  HnPumpLink *link = hn_pump_ensure_link (peer);
+
   if (link->wg != NULL)
     return link;
   link->wg = hn_wg_add_peer (self->wg, hn_node_get (peer->node)->key.bytes, link);
@@ -78,13 +85,23 @@ hn_pump_activate (HnPump *self, HnPumpPeer *peer)
 }
 
 void
-hn_pump_set_path (HnPump *self, HnPumpLink *link, HnPathKind path, int relay)
+hn_pump_set_path (HnPump *self, HnPumpLink *link, const HnPeerPath *path)
 {
-  if (link->path == path && link->relay == relay)
+  if (link->path.kind == path->kind && link->path.relay == path->relay
+      && hn_endpoint_equal (&link->path.endpoint, &path->endpoint))
     return;
-  link->path = path;
-  link->relay = relay;
-  self->ops.path_changed (self->user, &hn_node_get (link->peer->node)->key, path, relay);
+  link->path = *path;
+  self->ops.path_changed (self->user, &hn_node_get (link->peer->node)->key, path);
+}
+
+void
+hn_pump_set_relay (HnPump *self, HnPumpLink *link, int region)
+{
+  HnPeerPath path = { region != 0 ? HN_PATH_RELAY : HN_PATH_NONE, region, { { 0 } } };
+
+  /* once a packet while there is no direct path: so no more than this when nothing changes */
+  if (link->path.kind != path.kind || link->path.relay != region)
+    hn_pump_set_path (self, link, &path);
 }
 
 void
@@ -104,7 +121,7 @@ hn_pump_sweep (HnPump *self)
       if (stats.has_session)
         continue;
       deactivate (self, link);
-      hn_pump_set_path (self, link, HN_PATH_NONE, 0);
+      hn_pump_set_relay (self, link, 0);
     }
   if (self->active.length > 0)
     self->sweep_us = self->now_us + SWEEP_INTERVAL_US;
@@ -149,6 +166,8 @@ static void
 drop_peer (HnPump *self, HnPumpPeer *peer)
 {
   remove_addresses (self, peer);
+  if (peer->path != NULL)
+    hn_paths_remove (self->paths, peer->path);
   if (peer->link != NULL)
     deactivate (self, peer->link);
   g_free (peer->link);
@@ -179,6 +198,8 @@ replace_node (HnPump *self, HnPumpPeer *peer, HnNode *node)
     remove_addresses (self, peer);
   peer->node = hn_node_ref (node);
   g_hash_table_replace (self->peers, (gpointer) &after->key, peer);
+  if (peer->path != NULL)
+    hn_paths_update (self->paths, peer->path, node, self->now_us);
   if (moved)
     insert_addresses (self, peer);
   if (peer->link == NULL || peer->link->wg == NULL)
@@ -198,6 +219,8 @@ add_peer (HnPump *self, HnNode *node)
 
   peer->node = hn_node_ref (node);
   g_hash_table_insert (self->peers, (gpointer) &hn_node_get (node)->key, peer);
+  if (self->paths != NULL)
+    peer->path = hn_paths_add (self->paths, node, peer);
   insert_addresses (self, peer);
 }
 
@@ -268,10 +291,11 @@ hn_pump_peer_gone (HnPump *self, int region, const HnNodePublic *key)
 {
   HnPumpPeer *peer = g_hash_table_lookup (self->peers, key);
 
-  if (peer == NULL || peer->link == NULL || peer->link->relay != region)
+  if (peer == NULL || peer->link == NULL || peer->link->path.kind != HN_PATH_RELAY
+      || peer->link->path.relay != region)
     return;
   peer->link->gone = TRUE;
-  hn_pump_set_path (self, peer->link, HN_PATH_NONE, 0);
+  hn_pump_set_relay (self, peer->link, 0);
 }
 
 gboolean
@@ -289,8 +313,15 @@ hn_pump_get_stats (HnPump *self, const HnNodePublic *key, HnPeerStats *stats)
   if (link == NULL)
     return TRUE;
   stats->path = link->path;
-  stats->relay = link->relay;
   stats->latency_us = link->latency_us;
+  if (peer->path != NULL && link->path.kind == HN_PATH_DIRECT)
+    {
+      HnPathStats direct;
+
+      hn_paths_get_stats (self->paths, peer->path, now_us, &direct);
+      if (direct.latency_us > 0)
+        stats->latency_us = direct.latency_us;
+    }
   stats->rx_bytes = link->rx_bytes;
   stats->tx_bytes = link->tx_bytes;
   handshake_us = link->last_handshake_us;

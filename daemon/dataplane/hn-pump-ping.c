@@ -10,16 +10,63 @@
 #define MAX_PINGS 64
 #define MAX_TIMEOUT_MS 60000
 
-gboolean
-hn_pump_ping (HnPump *self, const HnIp *target, guint timeout_ms, gpointer token, GError **error)
+/* By the path machine, without the tunnel. */
+static gboolean
+ping_paths (HnPump *self, HnPumpPeer *peer, const HnPumpPing *ping, GError **error)
 {
-  const HnIp *source = hn_filter_thin_get_address (self->filter, target->family);
+  if (peer->path == NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_NOT_SUPPORTED,
+                   "There are no direct paths here: use another kind of ping");
+      return FALSE;
+    }
+  if (!hn_paths_ping (self->paths, peer->path, ping->token, ping->deadline_us, self->now_us, error))
+    return FALSE;
+  hn_pump_flush_udp (self);
+  return TRUE;
+}
+
+/* Through the tunnel, to the peer's daemon or system. */
+static gboolean
+ping_tunnel (HnPump *self, HnPumpPeer *peer, HnPumpPing *ping, GError **error)
+{
+  const HnIp *source = hn_filter_get_address (self->filter, ping->target.family);
   guint8 *packet = self->scratch + HN_PACKET_HEADROOM;
-  char text[HN_IP_TEXT_MAX];
-  HnPumpPing ping = { .token = token, .target = *target };
-  HnPumpPeer *peer;
   HnPumpLink *link;
   gsize len;
+
+  if (source == NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "This node has no IPv%u address to ping from",
+                   ping->target.family);
+      return FALSE;
+    }
+  link = self->has_key ? hn_pump_activate (self, peer) : NULL;
+  if (link == NULL)
+    {
+      g_set_error (error, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel is not ready");
+      return FALSE;
+    }
+  ping->sequence = ++self->ping_sequence;
+  hn_random_bytes (ping->cookie, sizeof ping->cookie);
+  g_array_append_vals (self->pings, ping, 1);
+  if (ping->kind == HN_PING_TSMP)
+    len = hn_ip_make_tsmp_ping (source, &ping->target, ping->cookie, packet);
+  else
+    len = hn_ip_make_echo_request (source, &ping->target, self->ping_id, ping->sequence,
+                                   ping->cookie, packet);
+  hn_wg_send (self->wg, link->wg, packet, len, self->now_us);
+  hn_pump_flush_udp (self);
+  return TRUE;
+}
+
+gboolean
+hn_pump_ping (HnPump *self, HnPingKind kind, const HnIp *target, guint timeout_ms, gpointer token,
+              GError **error)
+{
+  char text[HN_IP_TEXT_MAX];
+  HnPumpPing ping = { .token = token, .kind = kind, .target = *target };
+  HnPumpPeer *peer;
 
   hn_pump_update_now (self);
   peer = hn_address_map_lookup (self->addresses, target->family, target->bytes);
@@ -29,33 +76,16 @@ hn_pump_ping (HnPump *self, const HnIp *target, guint timeout_ms, gpointer token
                    hn_ip_format (target, text));
       return FALSE;
     }
-  if (source == NULL)
-    {
-      g_set_error (error, HN_ERROR, HN_ERROR_FAILED, "This node has no IPv%u address to ping from",
-                   target->family);
-      return FALSE;
-    }
   if (self->pings->len >= MAX_PINGS)
     {
       g_set_error (error, HN_ERROR, HN_ERROR_BUSY, "Too many pings at once");
       return FALSE;
     }
-  link = self->has_key ? hn_pump_activate (self, peer) : NULL;
-  if (link == NULL)
-    {
-      g_set_error (error, HN_ERROR, HN_ERROR_NOT_CONNECTED, "The tunnel is not ready");
-      return FALSE;
-    }
-
   ping.peer = hn_node_get (peer->node)->key;
-  ping.sequence = ++self->ping_sequence;
   ping.sent_us = self->now_us;
   ping.deadline_us = self->now_us + (gint64) CLAMP (timeout_ms, 1, MAX_TIMEOUT_MS) * 1000;
-  hn_random_bytes (ping.cookie, sizeof ping.cookie);
-  g_array_append_val (self->pings, ping);
-  len = hn_ip_make_echo_request (source, target, self->ping_id, ping.sequence, ping.cookie, packet);
-  hn_wg_send (self->wg, link->wg, packet, len, self->now_us);
-  return TRUE;
+  return kind == HN_PING_DISCO ? ping_paths (self, peer, &ping, error)
+                               : ping_tunnel (self, peer, &ping, error);
 }
 
 void
@@ -65,8 +95,10 @@ hn_pump_cancel_ping (HnPump *self, gpointer token)
     if (g_array_index (self->pings, HnPumpPing, i).token == token)
       {
         g_array_remove_index_fast (self->pings, i);
-        return;
+        break;
       }
+  if (self->paths != NULL)
+    hn_paths_cancel_ping (self->paths, token);
 }
 
 static void
@@ -83,6 +115,50 @@ finish_ping (HnPump *self, guint index, gint64 latency_us)
   self->ops.ping_done (self->user, ping.token, &stats, latency_us);
 }
 
+void
+hn_pump_take_pong (HnPump *self, gpointer token, const HnPathPong *pong)
+{
+  HnPeerStats stats = { 0 };
+
+  stats.path.kind = pong->direct ? HN_PATH_DIRECT : HN_PATH_RELAY;
+  stats.path.endpoint = pong->endpoint;
+  stats.path.relay = pong->direct ? 0 : pong->relay;
+  self->ops.ping_done (self->user, token, &stats, pong->latency_us);
+}
+
+/* Whether that ping was sent to whom @packet comes from, and is answered by @cookie. */
+static gboolean
+is_answer (const HnPumpPing *ping, HnPingKind kind, const HnIpPacket *packet,
+           const guint8 cookie[HN_IP_ECHO_COOKIE_SIZE])
+{
+  return ping->kind == kind && ping->target.family == packet->family
+         && memcmp (ping->target.bytes, packet->source, packet->family == 4 ? 4 : 16) == 0
+         && memcmp (ping->cookie, cookie, sizeof ping->cookie) == 0;
+}
+
+static gboolean
+take_answer (HnPump *self, HnPingKind kind, const HnIpPacket *packet,
+             const guint8 cookie[HN_IP_ECHO_COOKIE_SIZE])
+{
+  for (guint i = 0; i < self->pings->len; i++)
+    {
+      const HnPumpPing *ping = &g_array_index (self->pings, HnPumpPing, i);
+
+      if (!is_answer (ping, kind, packet, cookie))
+        continue;
+      finish_ping (self, i, self->now_us - ping->sent_us);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+void
+hn_pump_take_tsmp_pong (HnPump *self, const HnIpPacket *packet,
+                        const guint8 cookie[HN_IP_ECHO_COOKIE_SIZE])
+{
+  take_answer (self, HN_PING_TSMP, packet, cookie);
+}
+
 gboolean
 hn_pump_take_ping_reply (HnPump *self, const HnIpPacket *packet)
 {
@@ -92,18 +168,7 @@ hn_pump_take_ping_reply (HnPump *self, const HnIpPacket *packet)
       || packet->source_port != self->ping_id
       || packet->len - packet->header_len < 8 + HN_IP_ECHO_COOKIE_SIZE)
     return FALSE;
-  for (guint i = 0; i < self->pings->len; i++)
-    {
-      const HnPumpPing *ping = &g_array_index (self->pings, HnPumpPing, i);
-
-      if (ping->target.family != packet->family
-          || memcmp (ping->target.bytes, packet->source, packet->family == 4 ? 4 : 16) != 0
-          || memcmp (ping->cookie, icmp + 8, sizeof ping->cookie) != 0)
-        continue;
-      finish_ping (self, i, self->now_us - ping->sent_us);
-      return TRUE;
-    }
-  return FALSE;
+  return take_answer (self, HN_PING_ICMP, packet, icmp + 8);
 }
 
 gint64

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the parts of the pump share: hn-pump.c moves packets, hn-pump-peers.c keeps the peers,
- * hn-pump-ping.c sends our own echo requests.
+ * hn-pump-paths.c the ways to them, hn-pump-ping.c sends our own pings, hn-pump-tsmp.c talks to
+ * other daemons inside the tunnel.
  */
 #pragma once
 
 #include "dataplane/hn-address-map.h"
-#include "dataplane/hn-filter-thin.h"
+#include "dataplane/hn-filter.h"
 #include "dataplane/hn-ip-reply.h"
 #include "dataplane/hn-pump.h"
+#include "path/hn-paths.h"
 #include "wireguard/hn-wg.h"
 
 /* What is remembered of a peer that was ever talked to. */
@@ -22,20 +24,21 @@ typedef struct
   gint64 latency_us;
   guint64 rx_bytes; /* of times in the tunnel that are over */
   guint64 tx_bytes;
-  int relay; /* in use; 0 none */
-  HnPathKind path;
+  HnPeerPath path;
   gboolean gone; /* its relay said so, and nothing came since */
 } HnPumpLink;
 
 typedef struct _HnPumpPeer
 {
   HnNode *node;     /* owned; the key of HnPump.peers lies in it */
+  HnPathPeer *path; /* NULL when there are no direct paths */
   HnPumpLink *link; /* owned; NULL until the first packet */
 } HnPumpPeer;
 
 typedef struct
 {
   gpointer token; /* the owner's */
+  HnPingKind kind;
   HnNodePublic peer;
   HnIp target;
   gint64 sent_us;
@@ -54,7 +57,10 @@ struct _HnPump
 
   HnWg *wg; /* owned */
   gboolean has_key;
-  HnFilterThin *filter; /* owned */
+  HnFilter *filter; /* owned */
+  HnPaths *paths;   /* owned; NULL when there are no direct paths */
+  HnNodePublic own_key;
+  HnDiscoPrivate disco_key; /* zero: none */
 
   GHashTable *peers;       /* HnNodePublic in the node -> HnPumpPeer, owned */
   HnAddressMap *addresses; /* -> HnPumpPeer */
@@ -68,12 +74,16 @@ struct _HnPump
 
   gint64 held_until_us; /* the port is not read before; G_MAXINT64 while it is read */
 
-  gint64 now_us;              /* of the event being worked on */
-  const HnNodePublic *source; /* of the datagram being received, NULL else */
+  gint64 now_us; /* of the event being worked on */
+  /* Of the datagram being received; both NULL else. */
+  const HnNodePublic *source;
   int source_region;
+  const HnEndpoint *from;
 
   gint64 renewals_since_us; /* begin of the second in which renewed sessions are counted */
   guint renewals;
+  gint64 rejects_since_us; /* the same of refused connections that are answered */
+  guint rejects;
   gint64 unreachable_window_us; /* begin of the second in which answers are counted */
   guint n_unreachable;
 
@@ -93,12 +103,36 @@ void hn_pump_init_peers (HnPump *self);
 void hn_pump_clear_peers (HnPump *self);
 /* The peer in the tunnel, put there if it is not; NULL when the tunnel is full or the key ours. */
 HnPumpLink *hn_pump_activate (HnPump *self, HnPumpPeer *peer);
-void hn_pump_set_path (HnPump *self, HnPumpLink *link, HnPathKind path, int relay);
+/* What is remembered of the peer, made if there is nothing yet. */
+HnPumpLink *hn_pump_ensure_link (HnPumpPeer *peer);
+void hn_pump_set_path (HnPump *self, HnPumpLink *link, const HnPeerPath *path);
+/* By a relay's region; 0: no way at all. */
+void hn_pump_set_relay (HnPump *self, HnPumpLink *link, int region);
 /* Takes peers that fell silent out of the tunnel. */
 void hn_pump_sweep (HnPump *self);
+
+/* hn-pump-paths.c */
+void hn_pump_init_paths (HnPump *self);
+/* A sealed datagram, the way that the path machine says. */
+void hn_pump_send_datagram (HnPump *self, HnPumpLink *link, const guint8 *datagram, gsize len);
+/* To whoever sent what is being received. */
+void hn_pump_send_back (HnPump *self, const guint8 *datagram, gsize len);
+void hn_pump_flush_udp (HnPump *self);
+
+/* hn-pump-tsmp.c */
+/* A TSMP packet of the peer's. */
+void hn_pump_take_tsmp (HnPump *self, HnPumpLink *link, const HnIpPacket *packet);
+/* The filter refused a packet of the peer's: counted, and the peer told where that is customary. */
+void hn_pump_refuse (HnPump *self, HnPumpLink *link, const HnIpPacket *packet,
+                     HnFilterVerdict verdict);
 
 /* hn-pump-ping.c */
 /* Whether an inbound packet answers a ping of ours. */
 gboolean hn_pump_take_ping_reply (HnPump *self, const HnIpPacket *packet);
 gint64 hn_pump_get_ping_deadline (HnPump *self);
 void hn_pump_expire_pings (HnPump *self);
+/* The same of a TSMP pong. */
+void hn_pump_take_tsmp_pong (HnPump *self, const HnIpPacket *packet,
+                             const guint8 cookie[HN_IP_ECHO_COOKIE_SIZE]);
+/* The answer to a ping of the path machine. */
+void hn_pump_take_pong (HnPump *self, gpointer token, const HnPathPong *pong);

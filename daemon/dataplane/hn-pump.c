@@ -21,9 +21,6 @@
 static const guint8 service4[4] = { 100, 100, 100, 100 };
 static const guint8 service6[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = 0x53 };
 
-/* The beginning of each disco message (tailscale: disco/disco.go). */
-static const guint8 disco_magic[6] = { 'T', 'S', 0xf0, 0x9f, 0x92, 0xac };
-
 gint64
 hn_pump_update_now (HnPump *self)
 {
@@ -104,7 +101,7 @@ send_packet (HnPump *self, HnPacket *packet)
       return;
     }
   if (hn_ip_packet_is_local_scope (&ip) || is_service (&ip)
-      || !hn_filter_thin_is_own (self->filter, ip.family, ip.source))
+      || !hn_filter_is_own (self->filter, ip.family, ip.source))
     {
       self->counters.out_refused++;
       return;
@@ -116,7 +113,7 @@ send_packet (HnPump *self, HnPacket *packet)
       answer_unreachable (self, &ip);
       return;
     }
-  if (!self->has_key || !hn_filter_thin_outbound (self->filter, &ip, self->now_us))
+  if (!self->has_key || hn_filter_outbound (self->filter, &ip, self->now_us) != HN_FILTER_PASS)
     {
       self->counters.out_refused++;
       return;
@@ -186,6 +183,7 @@ port_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
     }
   for (guint i = 0; i < self->in.n; i++)
     send_packet (self, &self->in.packets[i]);
+  hn_pump_flush_udp (self);
   if (n > 0 && self->ops.flush != NULL && self->ops.flush (self->user))
     self->held_until_us = self->now_us + HOLD_US;
   return G_SOURCE_CONTINUE;
@@ -205,27 +203,14 @@ static void
 wg_send (gpointer user, HnWgPeer *wg, const guint8 *datagram, gsize len, gboolean handshake)
 {
   HnPump *self = user;
-  HnPumpLink *link = hn_wg_peer_get_data (wg);
-  const HnNodeFields *node = hn_node_get (link->peer->node);
-  int region = self->ops.send (self->user, node->home_derp, &node->key, datagram, len);
 
-  if (region == 0)
-    {
-      self->counters.out_no_path++;
-      hn_pump_set_path (self, link, HN_PATH_NONE, 0);
-    }
-  else if (!link->gone)
-    hn_pump_set_path (self, link, HN_PATH_RELAY, region);
+  hn_pump_send_datagram (self, hn_wg_peer_get_data (wg), datagram, len);
 }
 
 static void
 wg_send_reply (gpointer user, const HnWgPath *path, const guint8 *datagram, gsize len)
 {
-  HnPump *self = user;
-
-  /* Called from within hn_wg_receive() only: whom it came from is at hand. */
-  if (self->source != NULL)
-    self->ops.send (self->user, self->source_region, self->source, datagram, len);
+  hn_pump_send_back (user, datagram, len);
 }
 
 static void
@@ -233,6 +218,7 @@ wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
 {
   HnPump *self = user;
   HnPumpLink *link = hn_wg_peer_get_data (wg);
+  HnFilterVerdict verdict;
   HnIpPacket ip;
 
   link->last_packet_us = self->now_us;
@@ -243,14 +229,7 @@ wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
     }
   if (ip.protocol == HN_IP_PROTOCOL_TSMP)
     {
-      guint8 *reply = self->scratch + HN_PACKET_HEADROOM;
-      gsize reply_len = 0;
-
-      self->counters.in_consumed++;
-      if (hn_filter_thin_is_own (self->filter, ip.family, ip.destination))
-        reply_len = hn_ip_reply_tsmp (&ip, reply);
-      if (reply_len > 0)
-        hn_wg_send (self->wg, wg, reply, reply_len, self->now_us);
+      hn_pump_take_tsmp (self, link, &ip);
       return;
     }
   if (hn_pump_take_ping_reply (self, &ip))
@@ -258,9 +237,11 @@ wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
       self->counters.in_consumed++;
       return;
     }
-  if (!hn_filter_thin_inbound (self->filter, &ip, self->now_us))
+  verdict
+      = hn_filter_inbound (self->filter, &ip, hn_node_get (link->peer->node)->jailed, self->now_us);
+  if (verdict != HN_FILTER_PASS)
     {
-      self->counters.in_refused++;
+      hn_pump_refuse (self, link, &ip, verdict);
       return;
     }
   queue_out (self, data, ip.len);
@@ -282,19 +263,23 @@ wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
   HnPump *self = user;
   HnPumpLink *link = hn_wg_peer_get_data (wg);
 
+  if (self->from != NULL)
+    {
+      hn_paths_authenticated (self->paths, link->peer->path, self->from, self->now_us);
+      return;
+    }
   link->gone = FALSE;
   /* Which way it goes back is known when something does. */
-  if (link->path == HN_PATH_NONE)
-    hn_pump_set_path (self, link, HN_PATH_RELAY, (int) path->token);
+  if (link->path.kind == HN_PATH_NONE)
+    hn_pump_set_relay (self, link, (int) path->token);
 }
 
 /* A peer still sends under a session from before our restart, and would for up to 15 s; a handshake of
- * ours ends that at once. A relay can forge such packets in any peer's name, so there is a limit for
- * all peers beside the core's pace for each. */
+ * ours ends that at once. A relay, or whoever can forge an address, can send such packets in any peer's
+ * name, so there is a limit for all peers beside the core's pace for each. */
 static void
-renew_lost_session (HnPump *self, const HnNodePublic *source)
+renew_lost_session (HnPump *self, HnPumpPeer *peer)
 {
-  HnPumpPeer *peer;
   HnPumpLink *link;
 
   if (self->now_us - self->renewals_since_us >= G_USEC_PER_SEC)
@@ -305,41 +290,80 @@ renew_lost_session (HnPump *self, const HnNodePublic *source)
   if (self->renewals >= RENEWALS_PER_SECOND)
     return;
   self->renewals++;
-  peer = g_hash_table_lookup (self->peers, source);
-  link = peer != NULL ? hn_pump_activate (self, peer) : NULL;
+  link = hn_pump_activate (self, peer);
   if (link != NULL)
     hn_wg_initiate (self->wg, link->wg, self->now_us);
+}
+
+/* Hands a datagram to the tunnel. @peer: who sends from there, as far as known; NULL else. */
+static void
+receive_tunnel (HnPump *self, const HnWgPath *path, HnPumpPeer *peer, guint8 *data, gsize len)
+{
+  const HnWgCounters *counters = hn_wg_get_counters (self->wg);
+  guint64 lost = counters->unknown_index;
+  gboolean is_data = len > 0 && data[0] == WG_TYPE_DATA;
+
+  hn_wg_receive (self->wg, path, data, len, self->now_us);
+  if (is_data && peer != NULL && counters->unknown_index != lost)
+    renew_lost_session (self, peer);
+  flush_out (self);
 }
 
 void
 hn_pump_receive (HnPump *self, int region, const HnNodePublic *source, guint8 *data, gsize len)
 {
   HnWgPath path = { .token = (guint64) region, .source_len = sizeof path.source };
-  const HnWgCounters *counters = hn_wg_get_counters (self->wg);
-  guint64 lost = counters->unknown_index;
-  gboolean is_data = len > 0 && data[0] == WG_TYPE_DATA;
+  HnPumpPeer *peer = g_hash_table_lookup (self->peers, source);
 
-  /* Two kinds of packets come through relays; direct paths are not looked for. */
-  if (len >= sizeof disco_magic && memcmp (data, disco_magic, sizeof disco_magic) == 0)
+  hn_pump_update_now (self);
+  if (hn_paths_is_disco (data, len))
     {
-      self->counters.in_disco++;
-      return;
+      if (self->paths == NULL)
+        self->counters.in_disco++;
+      else
+        hn_paths_receive_relay (self->paths, region, peer != NULL ? peer->path : NULL, data, len,
+                                self->now_us);
     }
-  if (!self->has_key || !g_hash_table_contains (self->peers, source))
+  else if (!self->has_key || peer == NULL)
     {
       self->counters.in_unknown_source++;
+    }
+  else
+    {
+      /* A relay's packets have no address; the key that it vouches for stands in its place. */
+      memcpy (path.source, source->bytes, sizeof path.source);
+      self->source = source;
+      self->source_region = region;
+      receive_tunnel (self, &path, peer, data, len);
+      self->source = NULL;
+    }
+  hn_pump_flush_udp (self);
+}
+
+void
+hn_pump_receive_udp (HnPump *self, const HnEndpoint *from, guint8 *data, gsize len)
+{
+  gsize address_len = from->ip.family == 4 ? 4 : 16;
+  HnWgPath path = { .source_len = (guint8) (address_len + 2) };
+  HnPathPeer *known;
+
+  g_return_if_fail (self->paths != NULL);
+
+  hn_pump_update_now (self);
+  if (hn_paths_is_disco (data, len))
+    {
+      hn_paths_receive_udp (self->paths, from, data, len, self->now_us);
       return;
     }
-  /* A relay's packets have no address; the key that the relay vouches for stands in its place. */
-  memcpy (path.source, source->bytes, sizeof path.source);
-  hn_pump_update_now (self);
-  self->source = source;
-  self->source_region = region;
-  hn_wg_receive (self->wg, &path, data, len, self->now_us);
-  self->source = NULL;
-  if (is_data && counters->unknown_index != lost)
-    renew_lost_session (self, source);
-  flush_out (self);
+  if (!self->has_key)
+    return;
+  memcpy (path.source, from->ip.bytes, address_len);
+  path.source[address_len] = (guint8) (from->port >> 8);
+  path.source[address_len + 1] = (guint8) from->port;
+  known = hn_paths_lookup (self->paths, from);
+  self->from = from;
+  receive_tunnel (self, &path, known != NULL ? hn_path_peer_get_data (known) : NULL, data, len);
+  self->from = NULL;
 }
 
 /* The timer: its deadline is asked for in each turn of the loop, which costs no system call and no
@@ -357,6 +381,8 @@ next_deadline (HnPump *self)
   gint64 deadline_us = MIN (hn_wg_get_deadline (self->wg), self->sweep_us);
 
   deadline_us = MIN (deadline_us, self->held_until_us);
+  if (self->paths != NULL)
+    deadline_us = MIN (deadline_us, hn_paths_get_deadline (self->paths));
   if (self->pings->len > 0)
     deadline_us = MIN (deadline_us, hn_pump_get_ping_deadline (self));
   return deadline_us;
@@ -399,6 +425,9 @@ timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   if (self->held_until_us <= self->now_us)
     hn_pump_resume (self);
   hn_pump_expire_pings (self);
+  if (self->paths != NULL && hn_paths_get_deadline (self->paths) <= self->now_us)
+    hn_paths_tick (self->paths, self->now_us);
+  hn_pump_flush_udp (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -422,7 +451,8 @@ hn_pump_new (HnPacketPort *port, const HnPumpOps *ops, gpointer user, guint mtu)
   self->wg = hn_wg_new (&wg_ops, self);
   hn_wg_set_wall_clock (self->wg, hn_pump_wall_us, self);
   hn_wg_set_mtu (self->wg, mtu != 0 ? mtu : DEFAULT_MTU);
-  self->filter = hn_filter_thin_new ();
+  self->filter = hn_filter_new ();
+  hn_pump_init_paths (self);
   hn_pump_init_peers (self);
   self->pings = g_array_new (FALSE, FALSE, sizeof (HnPumpPing));
   hn_random_bytes (&self->ping_id, sizeof self->ping_id);
@@ -452,23 +482,32 @@ hn_pump_free (HnPump *self)
   g_source_unref (self->timer);
   hn_pump_clear_peers (self);
   hn_wg_free (self->wg);
-  hn_filter_thin_free (self->filter);
+  g_clear_pointer (&self->paths, hn_paths_free);
+  hn_filter_free (self->filter);
+  hn_disco_private_clear (&self->disco_key);
   g_array_unref (self->pings);
   g_object_unref (self->port);
   g_free (self);
 }
 
 void
-hn_pump_set_private_key (HnPump *self, const HnNodePrivate *key)
+hn_pump_set_addresses (HnPump *self, const HnPrefix *addresses, gsize n)
 {
-  self->has_key = !hn_node_private_is_zero (key);
-  hn_wg_set_private_key (self->wg, key->bytes);
+  hn_filter_set_addresses (self->filter, addresses, n);
+  if (self->paths != NULL)
+    hn_paths_set_forbidden (self->paths, addresses, n);
 }
 
 void
-hn_pump_set_addresses (HnPump *self, const HnPrefix *addresses, gsize n)
+hn_pump_set_filter (HnPump *self, HnFilterProgram *program)
 {
-  hn_filter_thin_set_addresses (self->filter, addresses, n);
+  hn_filter_set_program (self->filter, program);
+}
+
+const guint64 *
+hn_pump_get_verdicts (const HnPump *self)
+{
+  return hn_filter_get_counters (self->filter);
 }
 
 const HnPumpCounters *

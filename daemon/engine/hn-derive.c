@@ -108,6 +108,31 @@ explain_unreachable (HnStatus *status, const HnDeriveInput *in, gboolean startin
 }
 
 static void
+explain_network (HnStatus *status, const HnDeriveInput *in)
+{
+  if (in->report == NULL || !in->network_available)
+    return;
+  if (in->report->captive_portal)
+    add_health (
+        status, "captive-portal", HN_SEVERITY_WARNING,
+        _ ("This network wants you to sign in to it"),
+        _ ("Something between here and the relays answers in their place, as sign-in pages of "
+           "hotels and trains do. Open any page in a browser to get to it."),
+        "");
+  else if (!in->report->udp)
+    add_health (status, "udp-blocked", HN_SEVERITY_INFO, _ ("Only relays can be used here"),
+                _ ("This network lets no UDP through, so peers are reached over a relay, which is "
+                   "slower."),
+                "");
+}
+
+static const char *
+relay_title (const HnStatus *status)
+{
+  return status->relay_name[0] != '\0' ? status->relay_name : status->relay_code;
+}
+
+static void
 explain_path (HnStatus *status, const HnDeriveInput *in)
 {
   g_autofree char *text = NULL;
@@ -116,11 +141,22 @@ explain_path (HnStatus *status, const HnDeriveInput *in)
   if (in->home_health != NULL && in->home_health[0] != '\0')
     add_health (status, "relay-health", HN_SEVERITY_WARNING, _ ("The relay reports a problem"),
                 in->home_health, "");
+  explain_network (status, in);
   if (!in->network_available || !in->home_tried || !lost)
     return;
+  if (in->has_direct_path)
+    {
+      text = g_strdup_printf (
+          _ ("The relay “%s” can not be reached. Peers with a direct path are not "
+             "affected; others can not be reached until it is back."),
+          relay_title (status));
+      add_health (status, "relay-unreachable", HN_SEVERITY_WARNING,
+                  _ ("The relay can not be reached"), text, "");
+      return;
+    }
   text = g_strdup_printf (_ ("The relay “%s” can not be reached, so peers can not be either. It is "
                              "tried again by itself."),
-                          status->relay_name[0] != '\0' ? status->relay_name : status->relay_code);
+                          relay_title (status));
   if (status->state_reason[0] == '\0')
     set_reason (status, "no-path", HN_SEVERITY_WARNING, _ ("No way to the peers"), text, "");
   else
@@ -177,6 +213,7 @@ describe_relay (HnStatus *status, const HnDeriveInput *in)
   status->relay_code = g_strdup (region->code);
   g_free (status->relay_name);
   status->relay_name = g_strdup (region->name);
+  status->relay_latency_us = in->home_latency_us;
 }
 
 static void
@@ -202,6 +239,12 @@ describe_map_health (HnStatus *status, const HnDeriveInput *in)
     add_health (status, "no-filter", HN_SEVERITY_WARNING, _ ("No access rules came"),
                 _ ("The server has not sent any access rules, so nothing comes in but answers."),
                 "");
+  if (in->filter_skipped > 0)
+    add_health (
+        status, "filter-too-large", HN_SEVERITY_WARNING, _ ("Not all access rules are in force"),
+        _ ("The tailnet's policy has more rules for this computer than can be kept. What the "
+           "rest would allow stays closed."),
+        "");
   if (expiry > 0 && !self_expired (in) && expiry - server_now (in) < KEY_EXPIRY_WARNING)
     add_health (status, "key-expires-soon", HN_SEVERITY_WARNING,
                 _ ("The key of this computer expires soon"),
@@ -368,16 +411,25 @@ region_is_usable (const HnDerpRegion *region)
   return FALSE;
 }
 
-int
-hn_derive_home_relay (const HnDerpMap *map, int current, GHashTable *failed)
+static gboolean
+may_be_home (const HnDerpMap *map, int id, GHashTable *failed)
 {
-  const HnDerpRegion *region = map != NULL ? hn_derp_map_get_region (map, current) : NULL;
+  const HnDerpRegion *region = id != 0 ? hn_derp_map_get_region (map, id) : NULL;
+
+  return region != NULL && region_is_usable (region)
+         && !g_hash_table_contains (failed, GINT_TO_POINTER (id));
+}
+
+int
+hn_derive_home_relay (const HnDerpMap *map, int current, int preferred, GHashTable *failed)
+{
   int fallback = 0;
 
   if (map == NULL)
     return 0;
-  if (region != NULL && region_is_usable (region)
-      && !g_hash_table_contains (failed, GINT_TO_POINTER (current)))
+  if (may_be_home (map, preferred, failed))
+    return preferred;
+  if (may_be_home (map, current, failed))
     return current;
   for (gsize i = 0; i < map->n_regions; i++)
     {

@@ -35,9 +35,13 @@ typedef struct
   const GError *device_error;  /* nullable */
   int home_relay;              /* 0: none chosen */
   HnRelayState home_state;
-  gboolean home_tried;      /* connected or failed at least once since it was chosen */
-  const char *home_health;  /* the relay's own words, nullable */
-  const GError *save_error; /* why the node key in use is not on disk, nullable */
+  gboolean home_tried;       /* connected or failed at least once since it was chosen */
+  const char *home_health;   /* the relay's own words, nullable */
+  gint64 home_latency_us;    /* 0 unknown */
+  gboolean has_direct_path;  /* to any peer */
+  guint filter_skipped;      /* rules of the policy that are not fully in force */
+  const HnNetReport *report; /* the last look at the network, nullable */
+  const GError *save_error;  /* why the node key in use is not on disk, nullable */
 } HnDeriveInput;
 
 /* (transfer full) Health items have since = 0: the caller keeps the times. */
@@ -55,10 +59,10 @@ gboolean hn_derive_routes_shared (guint n_peers, gboolean shared);
 /* The routes of one peer: its own addresses. */
 void hn_derive_peer_routes (const HnNode *node, GArray *routes);
 
-/* The region peers should reach us by: @current while it is in the map and not in @failed (a set of
- * GINT_TO_POINTER (region)), else the first usable one that did not fail, else the first usable
- * one, else 0. */
-int hn_derive_home_relay (const HnDerpMap *map, int current, GHashTable *failed);
+/* The region peers should reach us by: @preferred, the nearest one as far as known, else @current,
+ * each while it is in the map and not in @failed (its keys are GINT_TO_POINTER (region)), else the
+ * first usable one that did not fail, else the first usable one, else 0. */
+int hn_derive_home_relay (const HnDerpMap *map, int current, int preferred, GHashTable *failed);
 
 /* Earliest moment (seconds since 1970, our clock) at which a known key expires; 0 none. */
 gint64 hn_derive_next_expiry (HnNetmap *netmap, gint64 wall);

@@ -15,6 +15,7 @@ struct _HnPeerList
   GHashTable *changed;      /* set of stable ids, owned */
   GHashTable *removed;
   gboolean overflow;
+  guint n_direct; /* peers with a direct path */
   guint64 generation;
 };
 
@@ -87,10 +88,22 @@ drop_entry (HnPeerList *self, HnPeerEntry *entry)
 {
   const HnNodeFields *fields = hn_node_get (entry->node);
 
+  if (entry->path.kind == HN_PATH_DIRECT)
+    self->n_direct--;
   /* two nodes may for a moment claim one key: only the holder takes it along */
   if (g_hash_table_lookup (self->by_key, &fields->key) == entry)
     g_hash_table_remove (self->by_key, &fields->key);
   g_hash_table_remove (self->by_stable_id, fields->stable_id);
+}
+
+static void
+set_path (HnPeerList *self, HnPeerEntry *entry, const HnPeerPath *path)
+{
+  if (entry->path.kind == HN_PATH_DIRECT)
+    self->n_direct--;
+  if (path->kind == HN_PATH_DIRECT)
+    self->n_direct++;
+  entry->path = *path;
 }
 
 static void
@@ -108,8 +121,7 @@ upsert (HnPeerList *self, HnNode *node)
     {
       if (hn_node_public_equal (&hn_node_get (old->node)->key, &fields->key))
         {
-          entry->path = old->path;
-          entry->relay = old->relay;
+          set_path (self, entry, &old->path);
           entry->latency_us = old->latency_us;
         }
       drop_entry (self, old);
@@ -196,17 +208,19 @@ hn_peer_list_clear (HnPeerList *self)
     note_change (self, key, TRUE);
   g_hash_table_remove_all (self->by_key);
   g_hash_table_remove_all (self->by_stable_id);
+  self->n_direct = 0;
 }
 
 gboolean
-hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, HnPathKind path, int relay)
+hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, const HnPeerPath *path)
 {
   HnPeerEntry *entry = g_hash_table_lookup (self->by_key, key);
 
-  if (entry == NULL || (entry->path == path && entry->relay == relay))
+  if (entry == NULL
+      || (entry->path.kind == path->kind && entry->path.relay == path->relay
+          && hn_endpoint_equal (&entry->path.endpoint, &path->endpoint)))
     return FALSE;
-  entry->path = path;
-  entry->relay = relay;
+  set_path (self, entry, path);
   note_change (self, hn_node_get (entry->node)->stable_id, FALSE);
   return TRUE;
 }
@@ -214,6 +228,7 @@ hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, HnPathKind pat
 void
 hn_peer_list_clear_paths (HnPeerList *self)
 {
+  const HnPeerPath none = { HN_PATH_NONE, 0, { { 0 } } };
   GHashTableIter iter;
   gpointer value;
 
@@ -222,10 +237,9 @@ hn_peer_list_clear_paths (HnPeerList *self)
     {
       HnPeerEntry *entry = value;
 
-      if (entry->path == HN_PATH_NONE)
+      if (entry->path.kind == HN_PATH_NONE)
         continue;
-      entry->path = HN_PATH_NONE;
-      entry->relay = 0;
+      set_path (self, entry, &none);
       note_change (self, hn_node_get (entry->node)->stable_id, FALSE);
     }
 }
@@ -246,6 +260,12 @@ hn_peer_list_touch_all (HnPeerList *self)
   g_hash_table_iter_init (&iter, self->by_stable_id);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     note_change (self, key, FALSE);
+}
+
+gboolean
+hn_peer_list_has_direct (HnPeerList *self)
+{
+  return self->n_direct > 0;
 }
 
 guint

@@ -17,8 +17,7 @@ typedef struct _HnPeerList HnPeerList;
 typedef struct
 {
   HnNode *node; /* owned by the table */
-  HnPathKind path;
-  int relay;
+  HnPeerPath path;
   gint64 latency_us; /* of the last ping somebody asked for, 0 unknown */
 } HnPeerEntry;
 
@@ -31,8 +30,9 @@ void hn_peer_list_apply (HnPeerList *self, HnNetmap *netmap, const HnNetmapChang
 /* Forgets all peers (which counts as a change when there were any). */
 void hn_peer_list_clear (HnPeerList *self);
 /* Notes the path in use; FALSE when nothing changed or there is no such peer. */
-gboolean hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, HnPathKind path,
-                                int relay);
+gboolean hn_peer_list_set_path (HnPeerList *self, const HnNodePublic *key, const HnPeerPath *path);
+/* Whether any peer is reached directly. */
+gboolean hn_peer_list_has_direct (HnPeerList *self);
 /* All peers without a path again. */
 void hn_peer_list_clear_paths (HnPeerList *self);
 /* Marks a peer as changed although its node is not (its key expired, its user was renamed). */

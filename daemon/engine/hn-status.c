@@ -98,3 +98,19 @@ hn_ping_result_free (HnPingResult *result)
   g_free (result->relay_code);
   g_free (result);
 }
+
+void
+hn_netcheck_result_free (HnNetcheckResult *result)
+{
+  if (result == NULL)
+    return;
+  for (gsize i = 0; i < result->n_relays; i++)
+    {
+      g_free (result->relays[i].code);
+      g_free (result->relays[i].name);
+    }
+  g_free (result->relays);
+  g_free (result->ipv4);
+  g_free (result->ipv6);
+  g_free (result);
+}

@@ -73,10 +73,35 @@ typedef struct
   char *endpoint;
   char *relay_code;
   gint64 latency_us;
-  const char *kind; /* static: "icmp" */
+  const char *kind; /* static: see hn_ping_kind_to_string() */
 } HnPingResult;
 
 void hn_ping_result_free (HnPingResult *result);
 
+/* One relay in a look at the network. */
+typedef struct
+{
+  int id;
+  char *code;
+  char *name;
+  gint64 latency_us; /* 0: it did not answer */
+} HnRelayView;
+
+/* What a look at the network found. */
+typedef struct
+{
+  gboolean udp;
+  char *ipv4; /* our endpoint as relays see it, "" none; likewise below */
+  char *ipv6;
+  int mapping_varies; /* -1 unknown, 0 no, 1 yes */
+  gboolean captive_portal;
+  HnRelayView *relays; /* the nearest first, silent ones last */
+  gsize n_relays;
+  gint64 time; /* seconds since 1970 */
+} HnNetcheckResult;
+
+void hn_netcheck_result_free (HnNetcheckResult *result);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnStatus, hn_status_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnPingResult, hn_ping_result_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (HnNetcheckResult, hn_netcheck_result_free)

@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 
+#include "base/hn-clock.h"
 #include "base/hn-error.h"
 #include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
@@ -12,6 +13,7 @@
 #define RETRY_UNIT_US 1000000
 #define RETRY_CAP_US 60000000
 #define RELAY_FAILURES_MAX 3 /* then another region becomes the home */
+#define RELAY_FORGIVEN_S 300 /* and this long it is not chosen again */
 #define MANY_CHANGES 256     /* beyond it one pass over all is cheaper */
 
 static void on_retry_soon (HnTailnet *self);
@@ -48,13 +50,24 @@ hn_tailnet_device_get_mtu (HnTailnet *self)
 
 /* ---- relays ---- */
 
-static void
-choose_home (HnTailnet *self)
+static gboolean
+is_forgiven (gpointer region, gpointer failed_at, gpointer now)
+{
+  return GPOINTER_TO_INT (now) - GPOINTER_TO_INT (failed_at) >= RELAY_FORGIVEN_S;
+}
+
+void
+hn_tailnet_choose_home (HnTailnet *self)
 {
   HnTailnetDevice *device = &self->device;
   HnNetmap *netmap = hn_tailnet_get_netmap (self);
   HnDerpMap *map = netmap != NULL ? hn_netmap_get_derp_map (netmap) : NULL;
-  int home = hn_derive_home_relay (map, device->home, device->failed_relays);
+  int preferred = device->report != NULL ? device->report->preferred : 0;
+  int home;
+
+  g_hash_table_foreach_remove (device->failed_relays, is_forgiven,
+                               GINT_TO_POINTER ((int) (hn_clock_now_us () / G_USEC_PER_SEC)));
+  home = hn_derive_home_relay (map, device->home, preferred, device->failed_relays);
 
   if (home == device->home)
     return;
@@ -62,6 +75,7 @@ choose_home (HnTailnet *self)
   device->home_tried = FALSE;
   device->home_state = HN_RELAY_CONNECTING;
   device->home_failures = 0;
+  device->home_latency_us = 0;
   g_clear_pointer (&device->home_health, g_free);
   if (device->dataplane != NULL)
     hn_dataplane_set_home (device->dataplane, home);
@@ -112,8 +126,9 @@ on_relay_changed (gpointer user, int region, HnRelayState state, const char *hea
       tell_relay_problem (self, region, error != NULL ? error->message : "the connection ended");
       if (++device->home_failures >= RELAY_FAILURES_MAX)
         {
-          g_hash_table_add (device->failed_relays, GINT_TO_POINTER (region));
-          choose_home (self);
+          g_hash_table_insert (device->failed_relays, GINT_TO_POINTER (region),
+                               GINT_TO_POINTER ((int) (hn_clock_now_us () / G_USEC_PER_SEC)));
+          hn_tailnet_choose_home (self);
         }
       break;
     case HN_RELAY_CONNECTING:
@@ -124,12 +139,28 @@ on_relay_changed (gpointer user, int region, HnRelayState state, const char *hea
 }
 
 static void
-on_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
 {
   HnTailnet *self = user;
 
-  if (hn_peer_list_set_path (self->peers, peer, path, relay))
-    hn_tailnet_queue_peers_changed (self);
+  if (!hn_peer_list_set_path (self->peers, peer, path))
+    return;
+  hn_tailnet_queue_peers_changed (self);
+  /* with the relay lost, a direct path decides whether there is any way at all */
+  if (self->device.home_state != HN_RELAY_CONNECTED)
+    hn_tailnet_queue_reconcile (self);
+}
+
+static void
+on_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
+{
+  hn_tailnet_take_endpoints (user, endpoints, n);
+}
+
+static void
+on_network_checked (gpointer user, HnNetReport *report)
+{
+  hn_tailnet_take_report (user, report);
 }
 
 static void
@@ -152,6 +183,8 @@ static const HnDataplaneEvents dataplane_events = {
   .relay_changed = on_relay_changed,
   .path_changed = on_path_changed,
   .port_lost = on_port_lost,
+  .endpoints_changed = on_endpoints_changed,
+  .network_checked = on_network_checked,
 };
 
 /* ---- addresses and routes ---- */
@@ -222,6 +255,7 @@ hn_tailnet_device_refresh (HnTailnet *self)
   if (self->device.dataplane == NULL || netmap == NULL || hn_netmap_get_self (netmap) == NULL)
     return;
   push_addresses (self, netmap);
+  hn_tailnet_push_filter (self, netmap);
   push_all_peers (self, netmap);
   if (!apply_links (self, netmap, &error))
     {
@@ -312,7 +346,7 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
   if (device->dataplane != NULL && (change->parts & HN_NETMAP_DERP) != 0)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
   if ((change->parts & HN_NETMAP_DERP) != 0)
-    choose_home (self);
+    hn_tailnet_choose_home (self);
   if (device->dataplane == NULL)
     return;
   if (change->full || (change->parts & (HN_NETMAP_SELF | HN_NETMAP_CLOCK)) != 0
@@ -322,6 +356,9 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
       hn_tailnet_device_refresh (self);
       return;
     }
+  if ((change->parts & HN_NETMAP_FILTER) != 0
+      || ((change->parts & HN_NETMAP_PEERS) != 0 && device->filter_names_capabilities))
+    hn_tailnet_push_filter (self, netmap);
   if ((change->parts & HN_NETMAP_PEERS) != 0)
     {
       push_peer_changes (self, change);
@@ -407,6 +444,7 @@ hn_tailnet_device_up (HnTailnet *self)
     .ca_certificate = preferences->ca_certificate,
     .mark = HN_MARK,
     .mtu = hn_tailnet_device_get_mtu (self),
+    .port = (guint16) preferences->port,
   };
   g_autoptr (GError) error = NULL;
 
@@ -427,10 +465,13 @@ hn_tailnet_device_up (HnTailnet *self)
   device->dataplane
       = hn_dataplane_new (HN_PACKET_PORT (device->tun), &config, &dataplane_events, self);
   hn_dataplane_set_private_key (device->dataplane, &self->profile->node_key);
+  hn_dataplane_set_disco_key (device->dataplane, &self->profile->disco_key);
   push_addresses (self, netmap);
+  hn_tailnet_push_filter (self, netmap);
+  hn_tailnet_push_local_addresses (self);
   if (hn_netmap_get_derp_map (netmap) != NULL)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
-  choose_home (self);
+  hn_tailnet_choose_home (self);
   device->home_tried = FALSE;
   device->home_state = HN_RELAY_CONNECTING;
   hn_dataplane_network_changed (device->dataplane, self->network_available);
@@ -463,6 +504,9 @@ hn_tailnet_device_down (HnTailnet *self)
   device->home_state = HN_RELAY_CLOSED;
   device->home_failures = 0;
   g_hash_table_remove_all (device->failed_relays);
+  g_clear_pointer (&device->report, hn_net_report_unref);
+  g_clear_pointer (&device->endpoints, g_array_unref);
+  device->home_latency_us = 0;
   if (had)
     {
       hn_peer_list_clear_paths (self->peers);

@@ -41,6 +41,7 @@ static void
 hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer data)
 {
   HnNetmap *netmap = hn_tailnet_get_netmap (self);
+  char endpoint[HN_IP_TEXT_MAX];
   const HnUser *user
       = netmap != NULL ? hn_netmap_get_user (netmap, hn_node_get (entry->node)->user_id) : NULL;
   HnPeerView view = {
@@ -48,9 +49,11 @@ hand_out (HnTailnet *self, const HnPeerEntry *entry, HnPeerFunc func, gpointer d
     .user_login = user != NULL ? user->login_name : "",
     .user_display = user != NULL ? user->display_name : "",
     .expired = is_expired (self, entry),
-    .path = path_to_string (entry->path),
-    .endpoint = "",
-    .relay_code = entry->path == HN_PATH_RELAY ? relay_code (netmap, entry->relay) : "",
+    .path = path_to_string (entry->path.kind),
+    .endpoint = entry->path.kind == HN_PATH_DIRECT
+                    ? hn_endpoint_format (&entry->path.endpoint, endpoint)
+                    : "",
+    .relay_code = entry->path.kind == HN_PATH_RELAY ? relay_code (netmap, entry->path.relay) : "",
   };
 
   func (&view, data);
@@ -77,6 +80,17 @@ hn_tailnet_with_peer (HnTailnet *self, const char *target, HnPeerFunc func, gpoi
   return TRUE;
 }
 
+static HnPeerCounters
+take_counters (const HnPeerStats *stats)
+{
+  return (HnPeerCounters){
+    .latency_us = stats->latency_us,
+    .last_handshake = stats->last_handshake,
+    .rx_bytes = stats->rx_bytes,
+    .tx_bytes = stats->tx_bytes,
+  };
+}
+
 static void
 on_stats (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -92,10 +106,7 @@ on_stats (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   counters = g_new0 (HnPeerCounters, 1);
-  counters->latency_us = stats.latency_us;
-  counters->last_handshake = stats.last_handshake;
-  counters->rx_bytes = stats.rx_bytes;
-  counters->tx_bytes = stats.tx_bytes;
+  *counters = take_counters (&stats);
   g_task_return_pointer (task, counters, g_free);
 }
 
@@ -137,12 +148,90 @@ hn_tailnet_get_counters_finish (HnTailnet *self, GAsyncResult *result, HnPeerCou
 }
 
 static void
+on_many_stats (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GArray) stats
+      = hn_dataplane_get_many_stats_finish (HN_DATAPLANE (source), result, &error);
+  GArray *many;
+
+  if (stats == NULL)
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+  many = g_array_sized_new (FALSE, TRUE, sizeof (HnPeerCounters), stats->len);
+  for (guint i = 0; i < stats->len; i++)
+    {
+      HnPeerCounters counters = take_counters (&g_array_index (stats, HnPeerStats, i));
+
+      g_array_append_val (many, counters);
+    }
+  g_task_return_pointer (task, many, (GDestroyNotify) g_array_unref);
+}
+
+void
+hn_tailnet_get_many_counters_async (HnTailnet *self, const char *const *stable_ids,
+                                    GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  g_autoptr (GArray) keys = g_array_new (FALSE, FALSE, sizeof (HnNodePublic));
+
+  g_task_set_source_tag (task, hn_tailnet_get_many_counters_async);
+  for (guint i = 0; stable_ids[i] != NULL; i++)
+    {
+      HnPeerEntry *entry = hn_peer_list_get_by_stable_id (self->peers, stable_ids[i]);
+      HnNodePublic key = { { 0 } };
+
+      if (entry != NULL)
+        key = hn_node_get (entry->node)->key;
+      g_array_append_val (keys, key);
+    }
+  if (self->device.dataplane == NULL)
+    {
+      GArray *none = g_array_sized_new (FALSE, TRUE, sizeof (HnPeerCounters), keys->len);
+
+      g_array_set_size (none, keys->len);
+      g_task_return_pointer (task, none, (GDestroyNotify) g_array_unref);
+      return;
+    }
+  hn_dataplane_get_many_stats_async (self->device.dataplane,
+                                     (const HnNodePublic *) (gpointer) keys->data, keys->len,
+                                     cancellable, on_many_stats, g_steal_pointer (&task));
+}
+
+GArray *
+hn_tailnet_get_many_counters_finish (HnTailnet *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* What a ping's answer is told with. */
+typedef struct
+{
+  char *stable_id;
+  HnPingKind kind;
+} AskedPing;
+
+static void
+asked_ping_free (gpointer data)
+{
+  AskedPing *asked = data;
+
+  g_free (asked->stable_id);
+  g_free (asked);
+}
+
+static void
 on_pong (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   HnTailnet *self = g_task_get_source_object (task);
   HnPeerStats stats = { 0 };
   HnPingResult *ping;
+  const AskedPing *asked = g_task_get_task_data (task);
   HnPeerEntry *entry;
   char text[HN_IP_TEXT_MAX];
   g_autoptr (GError) error = NULL;
@@ -152,19 +241,19 @@ on_pong (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  entry = hn_peer_list_get_by_stable_id (self->peers, g_task_get_task_data (task));
+  entry = hn_peer_list_get_by_stable_id (self->peers, asked->stable_id);
   if (entry != NULL)
     entry->latency_us = stats.latency_us;
   ping = g_new0 (HnPingResult, 1);
-  ping->path = path_to_string (stats.path);
-  ping->endpoint
-      = g_strdup (stats.path == HN_PATH_DIRECT ? hn_endpoint_format (&stats.endpoint, text) : "");
+  ping->path = path_to_string (stats.path.kind);
+  ping->endpoint = g_strdup (
+      stats.path.kind == HN_PATH_DIRECT ? hn_endpoint_format (&stats.path.endpoint, text) : "");
   ping->relay_code
-      = g_strdup (stats.path == HN_PATH_RELAY && self->control != NULL
-                      ? relay_code (hn_control_client_get_netmap (self->control), stats.relay)
+      = g_strdup (stats.path.kind == HN_PATH_RELAY && self->control != NULL
+                      ? relay_code (hn_control_client_get_netmap (self->control), stats.path.relay)
                       : "");
   ping->latency_us = stats.latency_us;
-  ping->kind = "icmp";
+  ping->kind = hn_ping_kind_to_string (asked->kind);
   g_task_return_pointer (task, ping, (GDestroyNotify) hn_ping_result_free);
 }
 
@@ -189,11 +278,12 @@ ping_address (HnTailnet *self, const HnPeerEntry *entry, const char *target, HnI
 }
 
 void
-hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
+hn_tailnet_ping_async (HnTailnet *self, const char *target, HnPingKind kind, guint timeout_ms,
                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   g_autoptr (GError) error = NULL;
+  AskedPing *asked;
   HnPeerEntry *entry;
   HnIp ip;
 
@@ -223,8 +313,10 @@ hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
                                _ ("The key of that peer expired: it has to sign in again"));
       return;
     }
-  g_task_set_task_data (task, g_strdup (hn_node_get (entry->node)->stable_id), g_free);
-  hn_dataplane_ping_async (self->device.dataplane, &ip,
+  asked = g_new (AskedPing, 1);
+  *asked = (AskedPing){ g_strdup (hn_node_get (entry->node)->stable_id), kind };
+  g_task_set_task_data (task, asked, asked_ping_free);
+  hn_dataplane_ping_async (self->device.dataplane, kind, &ip,
                            timeout_ms != 0 ? timeout_ms : PING_TIMEOUT_MS, cancellable, on_pong,
                            g_steal_pointer (&task));
 }

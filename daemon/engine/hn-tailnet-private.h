@@ -41,7 +41,12 @@ typedef struct
   char *home_health;
   char *relay_told; /* owned; the last problem of the home relay that the log has */
   guint home_failures;
-  GHashTable *failed_relays; /* set of regions */
+  GHashTable *failed_relays; /* region -> when it failed, seconds on our clock */
+  HnNetReport *report;       /* owned; the last look at the network, NULL none yet */
+  GArray *endpoints;         /* owned; of HnTypedEndpoint; where we may be reached, NULL unknown */
+  gint64 home_latency_us;    /* as shown; 0 unknown */
+  gboolean filter_names_capabilities;
+  guint filter_skipped; /* rules that are not fully in force */
 } HnTailnetDevice;
 
 struct _HnTailnet
@@ -120,3 +125,12 @@ void hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap,
 /* Applies addresses, routes and peers anew, as a whole. */
 void hn_tailnet_device_refresh (HnTailnet *self);
 void hn_tailnet_device_node_key_changed (HnTailnet *self);
+/* The relay that peers reach us by, chosen anew from what is known. */
+void hn_tailnet_choose_home (HnTailnet *self);
+
+/* hn-tailnet-reach.c */
+void hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap);
+void hn_tailnet_push_local_addresses (HnTailnet *self);
+void hn_tailnet_take_endpoints (HnTailnet *self, const HnTypedEndpoint *endpoints, gsize n);
+void hn_tailnet_take_report (HnTailnet *self, HnNetReport *report);
+void hn_tailnet_fill_net_info (HnTailnet *self, HnHostinfo *hostinfo);

@@ -203,6 +203,10 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
     .home_state = device->home_state,
     .home_tried = device->home_tried,
     .home_health = device->home_health,
+    .home_latency_us = device->home_latency_us,
+    .has_direct_path = hn_peer_list_has_direct (self->peers),
+    .report = device->report,
+    .filter_skipped = device->filter_skipped,
     .save_error = self->save_error,
   };
   if (self->login_error != NULL && !input->enrolled)
@@ -463,11 +467,7 @@ hn_tailnet_update_hostinfo (HnTailnet *self)
   hostinfo = hn_hostinfo_new (preferences->host_name[0] != '\0' ? preferences->host_name : NULL);
   hostinfo->shields_up = preferences->shields_up;
   hn_disco_private_get_public (&self->profile->disco_key, &hostinfo->disco);
-  if (self->device.home != 0)
-    {
-      hostinfo->has_net_info = TRUE;
-      hostinfo->preferred_derp = self->device.home;
-    }
+  hn_tailnet_fill_net_info (self, hostinfo);
   hn_control_client_set_hostinfo (self->control, hostinfo);
 }
 
@@ -625,7 +625,10 @@ hn_tailnet_network_changed (HnTailnet *self, gboolean major)
   if (self->control != NULL)
     hn_control_client_network_changed (self->control, available, major);
   if (self->device.dataplane != NULL)
-    hn_dataplane_network_changed (self->device.dataplane, available);
+    {
+      hn_tailnet_push_local_addresses (self);
+      hn_dataplane_network_changed (self->device.dataplane, available);
+    }
   hn_tailnet_queue_reconcile (self);
 }
 
@@ -721,9 +724,11 @@ hn_tailnet_set_preferences (HnTailnet *self, const HnPreferences *preferences, G
     }
 
   hn_tailnet_update_hostinfo (self);
-  /* the data plane sizes its buffers once, so another MTU takes another device */
-  if (old->mtu != preferences->mtu && self->device.tun != NULL)
+  /* the data plane sizes its buffers and opens its sockets once */
+  if ((old->mtu != preferences->mtu || old->port != preferences->port) && self->device.tun != NULL)
     hn_tailnet_device_down (self);
+  else if (old->shields_up != preferences->shields_up)
+    hn_tailnet_device_refresh (self);
   hn_tailnet_queue_reconcile (self);
   g_signal_emit (self, signals[PREFERENCES_CHANGED], 0);
   return TRUE;

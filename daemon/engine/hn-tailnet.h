@@ -10,6 +10,7 @@
 
 #include "base/hn-secret.h"
 #include "engine/hn-status.h"
+#include "model/hn-ping-kind.h"
 #include "model/hn-preferences.h"
 
 #define HN_TYPE_TAILNET (hn_tailnet_get_type ())
@@ -73,11 +74,24 @@ void hn_tailnet_get_counters_async (HnTailnet *self, const char *stable_id,
 gboolean hn_tailnet_get_counters_finish (HnTailnet *self, GAsyncResult *result,
                                          HnPeerCounters *counters, GError **error);
 
-/* ICMP echo through the tunnel; @target as in hn_tailnet_with_peer(). HN_ERROR_NOT_CONNECTED,
- * HN_ERROR_NOT_FOUND, HN_ERROR_TIMEOUT (5 s unless @timeout_ms says otherwise). */
-void hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
+/* The counters of several peers by stable id; zeros for one that is gone or was never talked to. */
+void hn_tailnet_get_many_counters_async (HnTailnet *self, const char *const *stable_ids,
+                                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                                         gpointer data);
+/* (transfer full), of HnPeerCounters in the order of the ids */
+GArray *hn_tailnet_get_many_counters_finish (HnTailnet *self, GAsyncResult *result, GError **error);
+
+/* @target as in hn_tailnet_with_peer(). HN_ERROR_NOT_CONNECTED, HN_ERROR_NOT_FOUND,
+ * HN_ERROR_NOT_SUPPORTED, HN_ERROR_TIMEOUT (5 s unless @timeout_ms says otherwise). */
+void hn_tailnet_ping_async (HnTailnet *self, const char *target, HnPingKind kind, guint timeout_ms,
                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 HnPingResult *hn_tailnet_ping_finish (HnTailnet *self, GAsyncResult *result, GError **error);
+
+/* A full look at the network; HN_ERROR_NOT_CONNECTED. */
+void hn_tailnet_netcheck_async (HnTailnet *self, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data);
+HnNetcheckResult *hn_tailnet_netcheck_finish (HnTailnet *self, GAsyncResult *result,
+                                              GError **error);
 
 typedef struct
 {

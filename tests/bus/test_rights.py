@@ -25,7 +25,10 @@ METHODS = {
     (TAILNET, "SetPreferences"): ("preferences", "(@a{sv} {},)"),
     (TAILNET, "GetPeers"): ("open", None),
     (TAILNET, "GetPeer"): ("open", "('nobody',)"),
+    (TAILNET, "MonitorPeers"): ("open", "(@as [], uint32 1000)"),
+    (TAILNET, "StopMonitor"): ("open", None),
     (TAILNET, "Ping"): ("connect", "('nobody', @a{sv} {})"),
+    (TAILNET, "Netcheck"): ("connect", None),
     (TAILNET, "GetNetworkConfig"): ("open", None),
 }
 PREFERENCES = {

@@ -38,7 +38,7 @@ on_relay_changed (gpointer user, int region, HnRelayState state, const char *hea
 }
 
 static void
-on_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
 {
   g_print ("path: kind %d, relay %d\n", path, relay);
 }
@@ -58,6 +58,16 @@ on_signal (gpointer loop)
 }
 
 static void
+on_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
+{
+}
+
+static void
+on_network_checked (gpointer user, HnNetReport *report)
+{
+}
+
+static void
 on_stats (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -70,7 +80,8 @@ on_stats (GObject *source, GAsyncResult *result, gpointer data)
       last_bytes = stats.rx_bytes + stats.tx_bytes;
       g_print ("path %d relay %d rx %" G_GUINT64_FORMAT " tx %" G_GUINT64_FORMAT
                " handshake %" G_GINT64_FORMAT "\n",
-               stats.path, stats.relay, stats.rx_bytes, stats.tx_bytes, stats.last_handshake);
+               stats.path.kind, stats.path.relay, stats.rx_bytes, stats.tx_bytes,
+               stats.last_handshake);
     }
 }
 
@@ -81,7 +92,7 @@ on_pinged (GObject *source, GAsyncResult *result, gpointer data)
   HnPeerStats stats;
 
   if (hn_dataplane_ping_finish (HN_DATAPLANE (source), result, &stats, &error))
-    g_print ("pong by relay %d in %.2f ms\n", stats.relay, (double) stats.latency_us / 1000);
+    g_print ("pong by relay %d in %.2f ms\n", stats.path.relay, (double) stats.latency_us / 1000);
   else
     g_print ("ping: %s\n", error->message);
 }
@@ -91,7 +102,7 @@ on_second (gpointer dataplane)
 {
   hn_dataplane_get_stats_async (dataplane, &peer_key, NULL, on_stats, NULL);
   if (ping_arg)
-    hn_dataplane_ping_async (dataplane, &peer_ip, 2000, NULL, on_pinged, NULL);
+    hn_dataplane_ping_async (dataplane, HN_PING_ICMP, &peer_ip, 2000, NULL, on_pinged, NULL);
   return G_SOURCE_CONTINUE;
 }
 
@@ -139,7 +150,8 @@ main (int argc, char **argv)
           { "device", 0, 0, G_OPTION_ARG_STRING, &device_arg, NULL, "NAME" },
           { "ping", 0, 0, G_OPTION_ARG_NONE, &ping_arg, NULL, NULL },
           { NULL } };
-  static const HnDataplaneEvents events = { on_relay_changed, on_path_changed, on_port_lost };
+  static const HnDataplaneEvents events = { on_relay_changed, on_path_changed, on_port_lost,
+                                            on_endpoints_changed, on_network_checked };
   g_autoptr (GOptionContext) options = g_option_context_new ("URL HOST PORT IP");
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GError) error = NULL;

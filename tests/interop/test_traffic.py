@@ -101,8 +101,8 @@ class Traffic(case.TestCase):
         self.client.ctl("down")
         self.assert_nothing_left()
 
-    def test_traffic_to_listener(self):
-        """ping and 100 MB over HTTP through the relay, both families."""
+    def move(self):
+        """20 pings to every address of every peer, and 100 MB over HTTP in both families."""
         self.up()
         self.wait_peers_online()
         for peer in self.peers.values():
@@ -111,13 +111,50 @@ class Traffic(case.TestCase):
         for address in self.peers["b"].addresses:
             self.fetch(address)
         peer = self.client.ctl_json("peer", "ts-b")
-        self.assertEqual(peer["Path"], "relay")
-        self.assertEqual(peer["Relay"], "lab")
         self.assertGreater(peer["RxBytes"], 2 * TRANSFER)
         self.assertGreater(peer["LastHandshake"], 0)
-        output = self.client.ctl("ping", "ts-d", "-c", "3")
-        self.assertRegex(output, r"(?s)(lab.*){3}")
-        # the other direction: echo comes in, a new connection does not (no packet filter yet)
+        return peer
+
+    def block_udp(self, block):
+        host = self.client.host
+        if not block:
+            host.run("nft", "delete", "table", "inet", "test")
+            return
+        for line in ("add table inet test",
+                     "add chain inet test out { type filter hook output priority 0 ; }",
+                     "add rule inet test out meta l4proto udp ip daddr != 127.0.0.0/8 drop",
+                     "add rule inet test out meta l4proto udp meta nfproto ipv6 drop"):
+            host.run("nft", *line.split())
+
+    def test_traffic_over_relay(self):
+        """Where no UDP passes, all of it goes over the relay."""
+        self.block_udp(True)
+        try:
+            peer = self.move()
+            self.assertEqual(peer["Path"], "relay")
+            self.assertEqual(peer["Relay"], "lab")
+            output = self.client.ctl("ping", "ts-d", "-c", "3")
+            self.assertRegex(output, r"(?s)(lab.*){3}")
+            self.client.ctl("ping", "ts-d", "-c", "1", "--kind", "disco")
+            wait_for("the network's look", lambda: any(
+                item["Id"] == "udp-blocked" for item in self.client.property("Health")), 15)
+        finally:
+            self.block_udp(False)
+        self.client.ctl("down")
+        self.assert_nothing_left()
+
+    def test_traffic_direct(self):
+        """On one network the way is direct, and every kind of ping says so."""
+        peer = self.move()
+        self.assertEqual(peer["Path"], "direct")
+        self.assertRegex(peer["Endpoint"], r":\d+$")
+        for kind in ("icmp", "tsmp", "disco"):
+            output = self.client.ctl("ping", "ts-b", "-c", "2", "--kind", kind)
+            self.assertRegex(output, r"(?s)(direct .*){2}", kind)
+        report = self.client.ctl_json("netcheck")
+        self.assertTrue(report["Udp"])
+        self.assertEqual([relay["Code"] for relay in report["Relays"]], ["lab"])
+        # the other direction
         own = self.client.property("Addresses")
         for address in own:
             self.peers["b"].host.run("ping", "-n", "-c", "3", "-W", "5", address, timeout=30)

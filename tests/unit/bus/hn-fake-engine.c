@@ -335,8 +335,22 @@ finish (GTask *task)
       result->endpoint = g_strdup ("");
       result->relay_code = g_strdup ("hs");
       result->latency_us = 1234;
-      result->kind = "icmp";
+      result->kind = hn_ping_kind_to_string (GPOINTER_TO_UINT (g_task_get_task_data (task)));
       g_task_return_pointer (task, result, (GDestroyNotify) hn_ping_result_free);
+      return;
+    }
+  if (g_task_get_source_tag (task) == hn_tailnet_netcheck_async)
+    {
+      HnNetcheckResult *result = g_new0 (HnNetcheckResult, 1);
+
+      result->udp = TRUE;
+      result->ipv4 = g_strdup ("192.0.2.1:41641");
+      result->ipv6 = g_strdup ("");
+      result->relays = g_new0 (HnRelayView, 1);
+      result->n_relays = 1;
+      result->relays[0] = (HnRelayView){ 999, g_strdup ("hs"), g_strdup ("Lab"), 1234 };
+      result->time = 1795000000;
+      g_task_return_pointer (task, result, (GDestroyNotify) hn_netcheck_result_free);
       return;
     }
   g_task_return_boolean (task, TRUE);
@@ -585,12 +599,13 @@ hn_tailnet_get_counters_finish (HnTailnet *self, GAsyncResult *result, HnPeerCou
 }
 
 void
-hn_tailnet_ping_async (HnTailnet *self, const char *target, guint timeout_ms,
+hn_tailnet_ping_async (HnTailnet *self, const char *target, HnPingKind kind, guint timeout_ms,
                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
 
   g_task_set_source_tag (task, hn_tailnet_ping_async);
+  g_task_set_task_data (task, GUINT_TO_POINTER (kind), NULL);
   if (!self->wanted)
     g_task_return_new_error (task, HN_ERROR, HN_ERROR_NOT_CONNECTED, "Connect first");
   else
@@ -625,4 +640,43 @@ hn_network_config_free (HnNetworkConfig *config)
   g_strfreev (config->dns_domains);
   g_strfreev (config->search_domains);
   g_free (config);
+}
+
+void
+hn_tailnet_get_many_counters_async (HnTailnet *self, const char *const *stable_ids,
+                                    GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  GArray *many = g_array_new (FALSE, TRUE, sizeof (HnPeerCounters));
+
+  for (guint i = 0; stable_ids[i] != NULL; i++)
+    {
+      HnPeerCounters counters = { .latency_us = 42, .rx_bytes = 1000 + i };
+
+      g_array_append_val (many, counters);
+    }
+  g_task_return_pointer (task, many, (GDestroyNotify) g_array_unref);
+}
+
+GArray *
+hn_tailnet_get_many_counters_finish (HnTailnet *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+hn_tailnet_netcheck_async (HnTailnet *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, hn_tailnet_netcheck_async);
+  finish_or_hold (self, task);
+}
+
+HnNetcheckResult *
+hn_tailnet_netcheck_finish (HnTailnet *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
 }

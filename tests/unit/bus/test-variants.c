@@ -172,7 +172,8 @@ test_others (void)
               "[{'Id': <'no-path'>, 'Severity': <'error'>, 'Title': <'No \uFFFD path'>, 'Text': "
               "<'Nothing goes through.'>, 'Since': <int64 5>}]");
   check_text (hn_variants_format_preferences (preferences),
-              "{'Name': <''>, 'HostName': <''>, 'Mtu': <uint32 0>, 'AutoConnect': <true>}");
+              "{'Name': <''>, 'HostName': <''>, 'Mtu': <uint32 0>, 'Port': <uint16 0>, "
+              "'ShieldsUp': <false>, 'AutoConnect': <true>}");
   check_text (hn_variants_format_ping (&ping), "{'Path': <'relay'>, 'Relay': <'hs'>, 'Latency': "
                                                "<uint64 1234>, 'Kind': <'icmp'>}");
 }

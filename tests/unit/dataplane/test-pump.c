@@ -94,12 +94,12 @@ side_flush (gpointer user)
 }
 
 static void
-side_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+side_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
 {
   Side *side = user;
 
-  side->path = path;
-  side->relay = relay;
+  side->path = path->kind;
+  side->relay = path->relay;
   side->n_path_changes++;
 }
 
@@ -154,6 +154,32 @@ make_node (gint64 id, const HnNodePublic *key, const char *ip4, const char *ip6,
   return hn_node_new (&fields);
 }
 
+/* Everybody may ping: a rule for one protocol, which is all that ICMP asks of rules. */
+static void
+allow_ping (HnPump *pump)
+{
+  HnFilterRule *rule = g_new0 (HnFilterRule, 1);
+  g_autoptr (HnFilterRules) rules = NULL;
+  g_autoptr (HnFilterProgram) program = NULL;
+  const HnIpRange all[] = {
+    { { 4, { 0 } }, { 4, { 255, 255, 255, 255 } } },
+    { { 6, { 0 } },
+      { 6, { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 } } },
+  };
+
+  rule->sources = g_memdup2 (all, sizeof all);
+  rule->n_sources = G_N_ELEMENTS (all);
+  rule->destinations = g_new0 (HnFilterDestination, G_N_ELEMENTS (all));
+  rule->n_destinations = G_N_ELEMENTS (all);
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    rule->destinations[i] = (HnFilterDestination){ all[i], 0, 0 };
+  rule->protocols = g_memdup2 ((guint8[]){ HN_IP_PROTOCOL_ICMP }, 1);
+  rule->n_protocols = 1;
+  rules = hn_filter_rules_new_take (rule, 1);
+  program = hn_filter_program_new (rules, NULL, FALSE);
+  hn_pump_set_filter (pump, program);
+}
+
 static void
 side_start (Side *side)
 {
@@ -172,6 +198,7 @@ side_start (Side *side)
   g_assert_true (hn_prefix_parse (side->ip4, TRUE, &own[0]));
   g_assert_true (hn_prefix_parse (side->ip6, TRUE, &own[1]));
   hn_pump_set_addresses (side->pump, own, 2);
+  allow_ping (side->pump);
 }
 
 static void
@@ -320,7 +347,7 @@ test_echo (World *world, gconstpointer data)
   g_assert_cmpuint (world->a.n_path_changes, ==, 1);
   g_assert_cmpuint (world->b.n_path_changes, ==, 1);
   g_assert_true (hn_pump_get_stats (world->a.pump, &hn_node_get (world->b.node)->key, &stats));
-  g_assert_cmpint (stats.path, ==, HN_PATH_RELAY);
+  g_assert_cmpint (stats.path.kind, ==, HN_PATH_RELAY);
   g_assert_cmpuint (stats.tx_bytes, ==, 28 + 48);
   g_assert_cmpuint (stats.rx_bytes, ==, 28 + 48);
   g_assert_cmpint (stats.last_handshake, >, 0);
@@ -427,10 +454,10 @@ test_ping (World *world, gconstpointer data)
 
   g_assert_true (hn_ip_parse (world->b.ip4, &target));
   g_assert_true (hn_ip_parse ("100.64.0.77", &nobody));
-  g_assert_false (hn_pump_ping (world->a.pump, &nobody, 1000, &token, &error));
+  g_assert_false (hn_pump_ping (world->a.pump, HN_PING_ICMP, &nobody, 1000, &token, &error));
   g_assert_error (error, HN_ERROR, HN_ERROR_NOT_FOUND);
 
-  g_assert_true (hn_pump_ping (world->a.pump, &target, 1000, &token, NULL));
+  g_assert_true (hn_pump_ping (world->a.pump, HN_PING_ICMP, &target, 1000, &token, NULL));
   run (world);
   request = fake_port_take (world->b.port);
   g_assert_nonnull (request);
@@ -442,11 +469,12 @@ test_ping (World *world, gconstpointer data)
   memcpy (reply + 12, reply + 16, 4);
   memcpy (reply + 16, address, 4);
   reply[20] = 0;
-  /* An answer with another content is no answer of ours, and nobody asked for it. */
+  /* An answer with another content is not to a ping of ours: the host may know it. */
   reply[28] ^= 1;
   fake_port_put (world->b.port, reply, len);
   run (world);
   g_assert_null (world->a.ping);
+  drop_received (&world->a);
   reply[28] ^= 1;
   world->now_us += 5000;
   fake_port_put (world->b.port, reply, len);
@@ -454,12 +482,12 @@ test_ping (World *world, gconstpointer data)
   g_assert_true (world->a.ping == &token);
   g_assert_cmpint (world->a.ping_latency_us, >, 5000);
   g_assert_cmpint (world->a.ping_latency_us, <, 50000);
-  g_assert_cmpint (world->a.ping_stats.path, ==, HN_PATH_RELAY);
+  g_assert_cmpint (world->a.ping_stats.path.kind, ==, HN_PATH_RELAY);
   g_assert_null (fake_port_take (world->a.port)); /* the host does not see it */
 
   /* Without an answer: the time-out. */
   world->a.ping = NULL;
-  g_assert_true (hn_pump_ping (world->a.pump, &target, 1000, &token, NULL));
+  g_assert_true (hn_pump_ping (world->a.pump, HN_PING_ICMP, &target, 1000, &token, NULL));
   run (world);
   g_assert_null (world->a.ping);
   world->now_us += G_USEC_PER_SEC;
@@ -468,7 +496,7 @@ test_ping (World *world, gconstpointer data)
   g_assert_cmpint (world->a.ping_latency_us, <, 0);
 
   world->a.ping = NULL;
-  g_assert_true (hn_pump_ping (world->a.pump, &target, 1000, &token, NULL));
+  g_assert_true (hn_pump_ping (world->a.pump, HN_PING_ICMP, &target, 1000, &token, NULL));
   hn_pump_cancel_ping (world->a.pump, &token);
   world->now_us += G_USEC_PER_SEC;
   run (world);

@@ -38,7 +38,7 @@ on_relay_changed (gpointer user, int region, HnRelayState state, const char *hea
 }
 
 static void
-on_path_changed (gpointer user, const HnNodePublic *peer, HnPathKind path, int relay)
+on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path)
 {
   World *world = user;
 
@@ -56,7 +56,18 @@ on_port_lost (gpointer user, const GError *error)
   world->port_lost = TRUE;
 }
 
-static const HnDataplaneEvents events = { on_relay_changed, on_path_changed, on_port_lost };
+static void
+on_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
+{
+}
+
+static void
+on_network_checked (gpointer user, HnNetReport *report)
+{
+}
+
+static const HnDataplaneEvents events
+    = { on_relay_changed, on_path_changed, on_port_lost, on_endpoints_changed, on_network_checked };
 
 static void
 world_init (World *world, gconstpointer data)
@@ -163,20 +174,22 @@ test_questions (World *world, gconstpointer data)
   hn_dataplane_get_stats_async (world->dataplane, &peer, NULL, on_stats, world);
   wait_done (world, 2);
   g_assert_no_error (world->error);
-  g_assert_cmpint (world->stats.path, ==, HN_PATH_NONE);
+  g_assert_cmpint (world->stats.path.kind, ==, HN_PATH_NONE);
 
-  hn_dataplane_ping_async (world->dataplane, &no_target, 100, NULL, on_pinged, world);
+  hn_dataplane_ping_async (world->dataplane, HN_PING_ICMP, &no_target, 100, NULL, on_pinged, world);
   wait_done (world, 3);
   g_assert_error (world->error, HN_ERROR, HN_ERROR_NOT_FOUND);
-  hn_dataplane_ping_async (world->dataplane, &target, 100, NULL, on_pinged, world);
+  hn_dataplane_ping_async (world->dataplane, HN_PING_ICMP, &target, 100, NULL, on_pinged, world);
   wait_done (world, 4);
   g_assert_error (world->error, HN_ERROR, HN_ERROR_TIMEOUT);
-  hn_dataplane_ping_async (world->dataplane, &target, 60000, cancellable, on_pinged, world);
+  hn_dataplane_ping_async (world->dataplane, HN_PING_ICMP, &target, 60000, cancellable, on_pinged,
+                           world);
   g_cancellable_cancel (cancellable);
   wait_done (world, 5);
   g_assert_error (world->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   /* Cancelled before it was asked. */
-  hn_dataplane_ping_async (world->dataplane, &target, 60000, cancellable, on_pinged, world);
+  hn_dataplane_ping_async (world->dataplane, HN_PING_ICMP, &target, 60000, cancellable, on_pinged,
+                           world);
   wait_done (world, 6);
   g_assert_error (world->error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
@@ -213,7 +226,7 @@ test_stop (World *world, gconstpointer data)
 
   g_assert_true (hn_ip_parse ("100.64.1.0", &target));
   add_peers (world, 1, &peer);
-  hn_dataplane_ping_async (world->dataplane, &target, 60000, NULL, on_pinged, world);
+  hn_dataplane_ping_async (world->dataplane, HN_PING_ICMP, &target, 60000, NULL, on_pinged, world);
   hn_dataplane_get_stats_async (world->dataplane, &peer, NULL, on_stats, world);
   fake_port_break (world->port);
   hn_dataplane_stop (world->dataplane);

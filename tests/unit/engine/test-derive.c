@@ -235,17 +235,19 @@ test_home_relay (void)
   g_autoptr (HnDerpMap) map = make_derp_map ();
   g_autoptr (GHashTable) failed = g_hash_table_new (NULL, NULL);
 
-  g_assert_cmpint (hn_derive_home_relay (NULL, 5, failed), ==, 0);
+  g_assert_cmpint (hn_derive_home_relay (NULL, 5, 0, failed), ==, 0);
+  g_assert_cmpint (hn_derive_home_relay (map, 20, 30, failed), ==, 30);
+  g_assert_cmpint (hn_derive_home_relay (map, 30, 10, failed), ==, 30);
   /* region 10 must never be a home */
-  g_assert_cmpint (hn_derive_home_relay (map, 0, failed), ==, 20);
-  g_assert_cmpint (hn_derive_home_relay (map, 10, failed), ==, 20);
+  g_assert_cmpint (hn_derive_home_relay (map, 0, 0, failed), ==, 20);
+  g_assert_cmpint (hn_derive_home_relay (map, 10, 0, failed), ==, 20);
   /* what works is kept */
-  g_assert_cmpint (hn_derive_home_relay (map, 30, failed), ==, 30);
+  g_assert_cmpint (hn_derive_home_relay (map, 30, 0, failed), ==, 30);
   g_hash_table_add (failed, GINT_TO_POINTER (30));
-  g_assert_cmpint (hn_derive_home_relay (map, 30, failed), ==, 20);
+  g_assert_cmpint (hn_derive_home_relay (map, 30, 0, failed), ==, 20);
   /* all failed: trying the first again beats having none */
   g_hash_table_add (failed, GINT_TO_POINTER (20));
-  g_assert_cmpint (hn_derive_home_relay (map, 20, failed), ==, 20);
+  g_assert_cmpint (hn_derive_home_relay (map, 20, 0, failed), ==, 20);
 }
 
 static void

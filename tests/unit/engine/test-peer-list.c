@@ -174,14 +174,19 @@ static void
 test_key_change_keeps_peer (Fixture *fixture, gconstpointer data)
 {
   HnMapUpdate *update;
+  const HnPeerPath relay = { HN_PATH_RELAY, 999, { { 0 } } };
+  const HnPeerPath direct = { HN_PATH_DIRECT, 0, { { 4, { 192, 0, 2, 1 } }, 41641 } };
   HnPeerEntry *entry;
   HnNodePublic old_key;
 
   apply (fixture, first_map (2));
   entry = hn_peer_list_get_by_stable_id (fixture->table, "s2");
   old_key = hn_node_get (entry->node)->key;
-  g_assert_true (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
-  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
+  g_assert_true (hn_peer_list_set_path (fixture->table, &old_key, &relay));
+  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, &relay));
+  g_assert_false (hn_peer_list_has_direct (fixture->table));
+  g_assert_true (hn_peer_list_set_path (fixture->table, &old_key, &direct));
+  g_assert_true (hn_peer_list_has_direct (fixture->table));
   take (fixture, 2, 0);
 
   update = hn_map_update_new ();
@@ -191,8 +196,9 @@ test_key_change_keeps_peer (Fixture *fixture, gconstpointer data)
   take (fixture, 1, 0);
   /* another key is another tunnel: the path is not known any more, and the old key means nobody */
   entry = hn_peer_list_get_by_stable_id (fixture->table, "s2");
-  g_assert_cmpint (entry->path, ==, HN_PATH_NONE);
-  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, HN_PATH_RELAY, 999));
+  g_assert_cmpint (entry->path.kind, ==, HN_PATH_NONE);
+  g_assert_false (hn_peer_list_has_direct (fixture->table));
+  g_assert_false (hn_peer_list_set_path (fixture->table, &old_key, &relay));
 }
 
 static void
