@@ -411,6 +411,19 @@ test_hang_up (Fixture *f, gconstpointer data)
   assert_wait (flap (f, &map, 10 * SECOND), 1);
 }
 
+/* A stream that is refused. Returns the wait for the next. */
+static gint64
+fail (Fixture *f, FakeRequest **map)
+{
+  gint64 waited = 0;
+
+  fake_request_reply (*map, 503, "busy");
+  virtual_clock_settle ();
+  while ((*map = fake_control_take (f->server, MAP)) == NULL)
+    waited += virtual_clock_next ();
+  return waited;
+}
+
 /* However long it went wrong: a full map begins a new count. */
 static void
 test_well_again (Fixture *f, gconstpointer data)
@@ -418,16 +431,9 @@ test_well_again (Fixture *f, gconstpointer data)
   FakeRequest *map = ask_for_map (f);
 
   for (guint i = 1; i < 60; i++)
-    {
-      gint64 waited = 0;
-
-      fake_request_reply (map, 503, "busy");
-      virtual_clock_settle ();
-      while ((map = fake_control_take (f->server, MAP)) == NULL)
-        waited += virtual_clock_next ();
-      assert_wait (waited, i);
-    }
+    assert_wait (fail (f, &map), i);
   assert_wait (flap (f, &map, 0), 1);
+  assert_wait (fail (f, &map), 1);
 }
 
 /* Whoever asks does not wait for what went wrong before, and can not drive us either. */
