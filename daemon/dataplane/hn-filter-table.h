@@ -15,9 +15,9 @@ typedef struct _HnFilterTable HnFilterTable;
 /* Bounds of what a hostile server can make us build; the rules of a tailnet with ten thousand nodes
  * need less than a tenth. What is beyond stays closed. */
 #define HN_FILTER_MAX_SOURCES (1 << 20)
-#define HN_FILTER_MAX_PIECES (1 << 21)
+#define HN_FILTER_MAX_PIECES (1 << 20)
 #define HN_FILTER_MAX_PORT_RANGES (1 << 20)
-#define HN_FILTER_MAX_WORK (1 << 23)
+#define HN_FILTER_MAX_WORK (1 << 22)
 
 /* @rules: nullable. @capabilities: name -> GArray of HnIp, the peers' addresses; nullable. */
 HnFilterTable *hn_filter_table_new (const HnFilterRules *rules, GHashTable *capabilities,
