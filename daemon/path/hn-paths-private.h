@@ -18,6 +18,7 @@
 #define HN_PATHS_MAX_OWN 64
 #define HN_PATHS_RECENT_PINGS 16
 #define HN_PATHS_MAX_ASKS 64
+#define HN_PATHS_MAX_CREDIT 3
 
 /* Where a candidate is known from. One without any of these is forgotten. */
 enum
@@ -31,6 +32,7 @@ typedef struct
 {
   HnEndpoint endpoint;
   guint8 sources;
+  guint8 credit;     /* pings it may get where nobody but its own pings vouch for it */
   gboolean answered; /* ever, since the network last changed */
   gint64 seen_us;    /* of HN_PATH_FROM_PEER */
   gint64 pinged_us;  /* 0 never */

@@ -87,6 +87,7 @@ static void
 ping_back (HnPaths *self, HnPathTalk *talk, const HnEndpoint *from, gint64 now_us)
 {
   HnPathCandidate *candidate = hn_paths_find_candidate (talk, from);
+  const HnPathAddress *address = g_hash_table_lookup (self->addresses, from);
   gboolean trusted = talk->best.ip.family != 0 && now_us <= talk->trust_until_us;
 
   if (candidate == NULL || !talk->active)
@@ -94,6 +95,9 @@ ping_back (HnPaths *self, HnPathTalk *talk, const HnEndpoint *from, gint64 now_u
   if (trusted && !hn_endpoint_equal (from, &talk->best))
     hn_paths_doubt (self, talk, now_us);
   if (trusted && (candidate->answered || talk->latency_us <= GOOD_LATENCY_US))
+    return;
+  /* With the pong it would be more than came; who is not known to be there waits for the round. */
+  if (candidate->sources == HN_PATH_FROM_PEER && !(address != NULL && address->proven))
     return;
   /* However lately it was pinged: that may have been lost at a NAT which opened with this one. */
   if (candidate->pinged_back_us != 0 && now_us - candidate->pinged_back_us < PING_BACK_GAP_US)

@@ -168,6 +168,13 @@ hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_u
       /* Somebody else's network may use the same addresses as ours: it is us who live here. */
       if ((pinged != 0 && now_us - pinged < gap) || is_own (self, &endpoint))
         continue;
+      /* The source of a ping may be forged, or a victim's: it gets no more pings than came from it. */
+      if (candidate->sources == HN_PATH_FROM_PEER && !candidate->answered)
+        {
+          if (candidate->credit == 0)
+            continue;
+          candidate->credit--;
+        }
       candidate->pinged_us = now_us;
       if (hn_paths_send_ping (self, peer, &endpoint, NULL, now_us))
         sent = TRUE;

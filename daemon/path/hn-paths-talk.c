@@ -138,7 +138,10 @@ hn_paths_add_candidate (HnPaths *self, HnPathTalk *talk, const HnEndpoint *endpo
     }
   candidate->sources |= source;
   if (source == HN_PATH_FROM_PEER)
-    candidate->seen_us = now_us;
+    {
+      candidate->seen_us = now_us;
+      candidate->credit = MIN (candidate->credit + 1, HN_PATHS_MAX_CREDIT);
+    }
   return candidate;
 }
 

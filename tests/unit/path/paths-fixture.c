@@ -203,6 +203,7 @@ fixture_make_direct (Fixture *f, const HnEndpoint *endpoint, gint64 now_us)
   HnPathRoute out;
 
   fixture_route (f, now_us, &out);
+  hn_paths_authenticated (f->paths, f->peer, endpoint, now_us);
   fixture_ping (f, endpoint, now_us);
   g_assert_true (hn_endpoint_equal (&f->last_to, endpoint));
   fixture_answer (f, endpoint, now_us + 1000);

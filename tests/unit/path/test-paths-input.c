@@ -73,6 +73,30 @@ test_no_amplification (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->n_udp, >, 0);
 }
 
+/* While we look for a path, too: a forged source gets a pong, and later no more pings than came. */
+static void
+test_no_reflection (Fixture *f, gconstpointer data)
+{
+  HnEndpoint from = test_at ("198.51.100.7:1234");
+  HnPathRoute out;
+  gint64 now = NOW;
+  guint before;
+
+  fixture_route (f, now, &out);
+  before = f->n_udp;
+  fixture_ping (f, &from, now);
+  g_assert_cmpuint (f->n_udp - before, ==, 1);
+  g_assert_cmpuint (f->last_len, <=, HN_DISCO_OVERHEAD + HN_DISCO_PING_SIZE);
+  before = f->n_udp;
+  while (hn_paths_get_deadline (f->paths) < NOW + 40 * SECOND)
+    {
+      now = hn_paths_get_deadline (f->paths);
+      fixture_route (f, now, &out);
+      hn_paths_tick (f->paths, now);
+    }
+  g_assert_cmpuint (f->n_udp - before, ==, 1);
+}
+
 static void
 test_strangers (Fixture *f, gconstpointer data)
 {
@@ -175,6 +199,7 @@ test_pongs (Fixture *f, gconstpointer data)
   fixture_route (f, NOW, &out);
   g_assert_true (out.relay);
   g_assert_false (out.direct);
+  hn_paths_authenticated (f->paths, f->peer, &from, NOW + SECOND);
   fixture_ping (f, &from, NOW + SECOND);
   fixture_answer (f, NULL, NOW + SECOND);
   g_assert_cmpuint (counters->wrong_way, ==, 1);
@@ -197,6 +222,7 @@ test_pong_source (Fixture *f, gconstpointer data)
 
   fixture_ping (f, &pinged, NOW);
   fixture_route (f, NOW, &out);
+  hn_paths_authenticated (f->paths, f->peer, &pinged, NOW + SECOND);
   fixture_ping (f, &pinged, NOW + SECOND);
   fixture_answer (f, &other, NOW + SECOND + 1000);
   fixture_route (f, NOW + SECOND + 1000, &out);
@@ -338,6 +364,7 @@ test_thousand (Fixture *f, gconstpointer data)
   f->n_udp = 0;
   fixture_route (f, NOW + 200 * SECOND, &out);
   g_assert_cmpuint (f->n_udp, <=, 100);
+  hn_paths_authenticated (f->paths, f->peer, &good, NOW + 201 * SECOND);
   fixture_ping (f, &good, NOW + 201 * SECOND);
   g_assert_true (hn_endpoint_equal (&f->last_to, &good));
   fixture_answer (f, &good, NOW + 201 * SECOND + 10);
@@ -484,6 +511,7 @@ main (int argc, char **argv)
   FIXTURE_ADD ("/paths-input/pong", test_pong);
   FIXTURE_ADD ("/paths-input/relay-ping", test_relay_ping);
   FIXTURE_ADD ("/paths-input/no-amplification", test_no_amplification);
+  FIXTURE_ADD ("/paths-input/no-reflection", test_no_reflection);
   FIXTURE_ADD ("/paths-input/strangers", test_strangers);
   FIXTURE_ADD ("/paths-input/wrong-way", test_wrong_way);
   FIXTURE_ADD ("/paths-input/pongs", test_pongs);
