@@ -46,7 +46,8 @@ hn_pump_refuse (HnPump *self, HnPumpLink *link, const HnIpPacket *packet, HnFilt
   gsize len;
 
   self->counters.in_refused++;
-  if (verdict != HN_FILTER_NO_RULE && verdict != HN_FILTER_SHIELDS_UP)
+  if (verdict != HN_FILTER_NO_RULE && verdict != HN_FILTER_PROTOCOL
+      && verdict != HN_FILTER_SHIELDS_UP)
     return;
   if (self->now_us - self->rejects_since_us >= G_USEC_PER_SEC)
     {

@@ -218,6 +218,7 @@ wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
 {
   HnPump *self = user;
   HnPumpLink *link = hn_wg_peer_get_data (wg);
+  const HnNodeFields *node;
   HnFilterVerdict verdict;
   HnIpPacket ip;
 
@@ -237,8 +238,9 @@ wg_deliver (gpointer user, HnWgPeer *wg, guint8 *data, gsize len)
       self->counters.in_consumed++;
       return;
     }
-  verdict
-      = hn_filter_inbound (self->filter, &ip, hn_node_get (link->peer->node)->jailed, self->now_us);
+  node = hn_node_get (link->peer->node);
+  verdict = hn_filter_inbound (self->filter, &ip, node->jailed || node->unsigned_peer_api_only,
+                               self->now_us);
   if (verdict != HN_FILTER_PASS)
     {
       hn_pump_refuse (self, link, &ip, verdict);

@@ -150,6 +150,7 @@ udp_send_failed (gpointer user, const HnEndpoint *to, int error)
 {
   HnReach *self = user;
 
+  hn_netcheck_send_failed (self->netcheck, to, hn_clock_now_us ());
   self->ops.send_failed (self->user, to, error);
 }
 
@@ -265,6 +266,17 @@ netcheck_done (gpointer user, HnNetReport *report)
   self->ops.checked (self->user, report);
 }
 
+/* Relays without a name of their own are at the server's. */
+static void
+tell_server_host (HnReach *self, const char *server_url)
+{
+  g_autoptr (GUri) uri
+      = server_url != NULL ? g_uri_parse (server_url, G_URI_FLAGS_NONE, NULL) : NULL;
+
+  if (uri != NULL)
+    hn_netcheck_set_server_host (self->netcheck, g_uri_get_host (uri));
+}
+
 /* ---- from outside ---- */
 
 HnReach *
@@ -286,6 +298,7 @@ hn_reach_new (HnDialer *dialer, const char *server_url, guint32 mark, guint16 po
   self->cancellable = g_cancellable_new ();
   self->udp = hn_udp_new (mark, &udp_ops, self);
   self->netcheck = hn_netcheck_new (&netcheck_ops, self);
+  tell_server_host (self, server_url);
   self->local = g_array_new (FALSE, FALSE, sizeof (HnIp));
   self->forbidden = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
   self->timer = g_source_new (&timer_funcs, sizeof (GSource));

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "crypto/hn-crypto.h"
-#include "dataplane/hn-filter-thin.h"
+#include "dataplane/hn-filter.h"
 #include "dataplane/hn-pump.h"
 #include "system/hn-links.h"
 #include "tun/hn-tun.h"
@@ -29,14 +29,14 @@ static guint8 packet_in[40]
 static double
 judge (gboolean outbound, guint n_flows)
 {
-  g_autoptr (HnFilterThin) filter = hn_filter_thin_new ();
+  g_autoptr (HnFilter) filter = hn_filter_new ();
   gint64 start, end;
   guint64 n = 0;
   HnIpPacket packet;
   HnPrefix own;
 
   g_assert_true (hn_prefix_parse ("100.64.0.1/32", FALSE, &own));
-  hn_filter_thin_set_addresses (filter, &own, 1);
+  hn_filter_set_addresses (filter, &own, 1);
   start = g_get_monotonic_time ();
   do
     for (guint i = 0; i < 1024; i++, n++)
@@ -48,12 +48,12 @@ judge (gboolean outbound, guint n_flows)
         if (outbound || n < n_flows)
           {
             g_assert_true (hn_ip_packet_parse (&packet, packet_out, sizeof packet_out));
-            hn_filter_thin_outbound (filter, &packet, start);
+            hn_filter_outbound (filter, &packet, start);
           }
         else
           {
             g_assert_true (hn_ip_packet_parse (&packet, packet_in, sizeof packet_in));
-            hn_filter_thin_inbound (filter, &packet, start);
+            hn_filter_inbound (filter, &packet, FALSE, start);
           }
       }
   while ((end = g_get_monotonic_time ()) - start < ROUND_US);
