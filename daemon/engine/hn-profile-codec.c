@@ -37,6 +37,21 @@ key_file_uint (GKeyFile *file, const char *key, guint max)
   return value > 0 && (guint) value <= max ? (guint) value : 0;
 }
 
+/* NULL without an error when it is not there and @optional. GKeyFile returns what it could make of a
+ * value although it complains about it; half a value is none. */
+static char *
+key_file_string (GKeyFile *file, const char *key, gboolean optional, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autofree char *value = g_key_file_get_string (file, GROUP, key, &local);
+
+  if (local == NULL)
+    return g_steal_pointer (&value);
+  if (!optional || !g_error_matches (local, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND))
+    g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
+}
+
 HnPreferences *
 hn_profile_codec_parse_settings (const char *data, gsize len, GError **error)
 {
@@ -47,7 +62,7 @@ hn_profile_codec_parse_settings (const char *data, gsize len, GError **error)
 
   if (!g_key_file_load_from_data (file, data, len, G_KEY_FILE_NONE, error))
     return NULL;
-  url = g_key_file_get_string (file, GROUP, "server-url", error);
+  url = key_file_string (file, "server-url", FALSE, error);
   if (url == NULL)
     return NULL;
   g_free (preferences->server_url);
@@ -55,15 +70,21 @@ hn_profile_codec_parse_settings (const char *data, gsize len, GError **error)
   if (preferences->server_url == NULL)
     return NULL;
   g_free (preferences->name);
-  preferences->name = g_key_file_get_string (file, GROUP, "name", error);
+  preferences->name = key_file_string (file, "name", FALSE, error);
   if (preferences->name == NULL)
     return NULL;
   g_free (preferences->host_name);
-  preferences->host_name = g_key_file_get_string (file, GROUP, "host-name", NULL);
+  preferences->host_name = key_file_string (file, "host-name", TRUE, &local);
+  g_free (preferences->ca_certificate);
+  preferences->ca_certificate
+      = local == NULL ? key_file_string (file, "ca-certificate", TRUE, &local) : NULL;
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
   if (preferences->host_name == NULL)
     preferences->host_name = g_strdup ("");
-  g_free (preferences->ca_certificate);
-  preferences->ca_certificate = g_key_file_get_string (file, GROUP, "ca-certificate", NULL);
   preferences->capability_version = key_file_uint (file, "capability-version", G_MAXUINT16);
   preferences->mtu = key_file_uint (file, "mtu", 65535);
   preferences->port = key_file_uint (file, "port", G_MAXUINT16);

@@ -24,6 +24,7 @@ fuzz_settings (const char *data, size_t size)
       g_assert_nonnull (error);
       return;
     }
+  g_assert_null (error);
   g_assert_true (g_utf8_validate (read->name, -1, NULL));
   written = hn_profile_codec_format_settings (read, &len);
   again = hn_profile_codec_parse_settings (written, len, NULL);
