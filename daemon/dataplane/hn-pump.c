@@ -271,6 +271,8 @@ wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
       return;
     }
   link->gone = FALSE;
+  if (link->peer->path != NULL)
+    hn_paths_heard_over_relay (self->paths, link->peer->path, self->now_us);
   /* Which way it goes back is known when something does. */
   if (link->path.kind == HN_PATH_NONE)
     hn_pump_set_relay (self, link, (int) path->token);

@@ -83,12 +83,12 @@ def look(one, two):
     one.show("headnetctl", "status")
     one.show("headnetctl", "peers")
 
-    say("Packets to \"two\" and back, encrypted from end to end, carried by the server's relay")
+    say("Packets to \"two\" and back, encrypted from end to end: the first ones by the server's relay,"
+        " until the direct way is found")
     one.show("headnetctl", "ping", "two", "-c", "3")
     one.show("ping", "-n", "-c", "2", "-i", "0.2", two.property("Addresses")[0])
 
-    say(f"{MEGABYTES} MB over TCP through the tunnel (the relay is a Python program: it sets the"
-        " pace, not Headnet)")
+    say(f"{MEGABYTES} MB over TCP through the tunnel")
     sent = transfer(one, two, MEGABYTES)
     print(f"    {MEGABYTES} MB in {sent['seconds']:.1f} s: {sent['mbit_s']} Mbit/s, sum "
           f"{sent['sha256'][:16]} at both ends")
