@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/hn-clock.h"
 #include "base/hn-error.h"
@@ -523,6 +524,33 @@ hn_dialer_get_socket (GIOStream *stream)
   return G_IS_SOCKET_CONNECTION (stream)
              ? g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream))
              : NULL;
+}
+
+gboolean
+hn_dialer_lost_address (GIOStream *stream)
+{
+  GSocket *socket_of = stream != NULL ? hn_dialer_get_socket (stream) : NULL;
+  struct sockaddr_storage local = { 0 };
+  socklen_t len = sizeof local;
+  gboolean lost;
+  int probe;
+
+  if (socket_of == NULL
+      || getsockname (g_socket_get_fd (socket_of), (struct sockaddr *) &local, &len) != 0)
+    return FALSE;
+  if (local.ss_family == AF_INET)
+    ((struct sockaddr_in *) &local)->sin_port = 0;
+  else if (local.ss_family == AF_INET6)
+    ((struct sockaddr_in6 *) &local)->sin6_port = 0;
+  else
+    return FALSE;
+  /* binding sends nothing, and only an address of this machine can be bound */
+  probe = socket (local.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0)
+    return FALSE;
+  lost = bind (probe, (struct sockaddr *) &local, len) != 0 && errno == EADDRNOTAVAIL;
+  close (probe);
+  return lost;
 }
 
 static void

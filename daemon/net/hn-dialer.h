@@ -50,3 +50,6 @@ GIOStream *hn_dialer_connect_finish (HnDialer *self, GAsyncResult *result, GErro
 /* The socket below a stream that a dial gave, for socket options; NULL when there is none.
  * Returns: (transfer none) (nullable) */
 GSocket *hn_dialer_get_socket (GIOStream *stream);
+/* Whether the address that such a stream goes out from is no longer this machine's: then nothing will
+ * come back, and waiting for TCP to notice takes minutes. FALSE when that can not be told. */
+gboolean hn_dialer_lost_address (GIOStream *stream);

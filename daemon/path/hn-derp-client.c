@@ -678,6 +678,13 @@ hn_derp_client_test (HnDerpClient *self)
   if (self->closed || self->stage != STAGE_RUNNING)
     return;
 
+  if (self->write_error == NULL && hn_dialer_lost_address (self->base))
+    {
+      self->write_error
+          = g_error_new_literal (HN_ERROR, HN_ERROR_CONNECTION_LOST,
+                                 _ ("The address from which the relay was reached is gone"));
+      return;
+    }
   hn_derp_session_ping (self->session, now_us);
   wake_at (self, hn_derp_session_get_deadline (self->session), now_us);
 }

@@ -133,6 +133,7 @@ on_dialled (GObject *source, GAsyncResult *result, gpointer data)
   Outcome *outcome = data;
 
   outcome->stream = hn_dialer_connect_finish (HN_DIALER (source), result, &outcome->error);
+  g_assert_false (hn_dialer_lost_address (outcome->stream));
   outcome->done = TRUE;
 }
 
