@@ -78,6 +78,7 @@ call (Method method, GVariant *arguments)
   g_autofree char *certificate = NULL;
   g_autoptr (GError) error = NULL;
   gboolean flag, ok;
+  HnPingKind kind;
   guint timeout_ms;
 
   switch (method)
@@ -103,7 +104,7 @@ call (Method method, GVariant *arguments)
       break;
     case PING:
       ok = hn_arguments_check_target (g_variant_get_string (first, NULL), &error)
-           && hn_arguments_parse_ping (second, &timeout_ms, &error);
+           && hn_arguments_parse_ping (second, &kind, &timeout_ms, &error);
       break;
     case N_METHODS:
     default:

@@ -92,7 +92,7 @@ check_relays (Engine *engine)
 
   if (map == NULL)
     return;
-  engine->home_relay = hn_derive_home_relay (map, 0, failed);
+  engine->home_relay = hn_derive_home_relay (map, 0, (int) map->n_regions, failed);
   g_assert_true (engine->home_relay == 0
                  || hn_derp_map_get_region (map, engine->home_relay) != NULL);
   for (gsize i = 0; i < map->n_regions; i++)
