@@ -136,7 +136,9 @@ typedef struct
   gboolean call_pending; /* once our own endpoints are fresh */
   gboolean told;         /* the peer's list of our endpoints names all it may send to */
   HnPathRetract retract;
-  HnEndpoint mapped; /* our address as the peer sees it */
+  HnEndpoint mapped;      /* our address as the peer sees it */
+  HnEndpoint best_mapped; /* the same, by the last pong of best; family 0 unknown */
+  HnEndpoint stale;       /* what it was before, until the peer was told; family 0 nothing */
 
   /* What is due when; G_MAXINT64: nothing. */
   gint64 heartbeat_us;
@@ -256,8 +258,10 @@ void hn_paths_drop_pings (HnPaths *self, HnPathPeer *peer); /* NULL: all */
 void hn_paths_expire_pings (HnPaths *self, gint64 now_us);
 
 /* hn-paths-search.c */
-/* Our address as the peer sees it: where it may send to, whatever we tell it. */
-void hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *mapped);
+/* Our address as the peer sees it, by a pong for a ping to @to: where it may send to, whatever we tell
+ * it. */
+void hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *to,
+                            const HnEndpoint *mapped, gint64 now_us);
 void hn_paths_activate (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_seek (HnPaths *self, HnPathTalk *talk, gint64 now_us);
 void hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_us);

@@ -175,7 +175,7 @@ on_pong (HnPaths *self, HnPathKey *key, const HnEndpoint *from, const HnDiscoMes
   else
     {
       if (message->source.ip.family != 0 && message->source.port != 0)
-        hn_paths_learn_mapped (self, talk, &message->source);
+        hn_paths_learn_mapped (self, talk, &ping->to, &message->source, now_us);
       if (hn_paths_is_candidate (self, from))
         hn_paths_map_address (self, talk, from, TRUE);
       /* The address that was pinged counts, not the one that answered. */

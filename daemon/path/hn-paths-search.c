@@ -125,9 +125,26 @@ is_own (const HnPaths *self, const HnEndpoint *endpoint)
   return FALSE;
 }
 
-void
-hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *mapped)
+/* A router gave us another mapping: our pings come through, and open it, but the peer goes on sending
+ * to the old one, and notices only when its own trust ends. */
+static void
+notice_moved (HnPaths *self, HnPathTalk *talk, const HnEndpoint *mapped, gint64 now_us)
 {
+  HnEndpoint before = talk->best_mapped;
+
+  talk->best_mapped = *mapped;
+  if (before.ip.family == 0 || hn_endpoint_equal (&before, mapped) || !talk->active)
+    return;
+  talk->stale = before;
+  hn_paths_retract (self, talk->peer, now_us);
+}
+
+void
+hn_paths_learn_mapped (HnPaths *self, HnPathTalk *talk, const HnEndpoint *to,
+                       const HnEndpoint *mapped, gint64 now_us)
+{
+  if (hn_endpoint_equal (to, &talk->best))
+    notice_moved (self, talk, mapped, now_us);
   if (hn_endpoint_equal (&talk->mapped, mapped))
     return;
   talk->mapped = *mapped;
@@ -261,6 +278,7 @@ static void
 forget_best (HnPaths *self, HnPathTalk *talk)
 {
   memset (&talk->best, 0, sizeof talk->best);
+  memset (&talk->best_mapped, 0, sizeof talk->best_mapped);
   talk->heard_best = FALSE;
   talk->trust_until_us = G_MININT64;
   talk->latency_us = talk->patience_us = 0;
@@ -335,7 +353,10 @@ hn_paths_answered (HnPaths *self, HnPathTalk *talk, HnPathCandidate *candidate, 
     return;
 
   if (!same)
-    talk->patience_us = 0;
+    {
+      talk->patience_us = 0;
+      memset (&talk->best_mapped, 0, sizeof talk->best_mapped);
+    }
   talk->best = *endpoint;
   talk->heard_best = hn_endpoint_equal (&talk->heard_from, endpoint);
   talk->latency_us = candidate->latency_us;

@@ -169,7 +169,7 @@ static gboolean
 send_endpoints (HnPaths *self, HnPathPeer *peer, const HnEndpoint *endpoints, gsize n)
 {
   HnPathKey *key = hn_paths_get_key (self, peer);
-  guint8 message[2 + (HN_PATHS_MAX_OWN + 1) * HN_DISCO_ENDPOINT_SIZE];
+  guint8 message[2 + (HN_PATHS_MAX_OWN + 2) * HN_DISCO_ENDPOINT_SIZE];
   guint8 datagram[HN_DISCO_OVERHEAD + sizeof message];
   gsize len;
 
@@ -217,7 +217,7 @@ hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
   HnPathPeer *peer = talk->peer;
   const HnEndpoint *known = self->own_known ? self->own : self->former;
   guint n = self->own_known ? self->n_own : self->n_former;
-  HnEndpoint list[HN_PATHS_MAX_OWN + 1];
+  HnEndpoint list[HN_PATHS_MAX_OWN + 2];
 
   talk->retract_us = G_MAXINT64;
   switch (talk->retract)
@@ -227,6 +227,9 @@ hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
         memcpy (list, known, n * sizeof *list);
       if (talk->mapped.ip.family != 0)
         list[n++] = talk->mapped;
+      if (talk->stale.ip.family != 0)
+        list[n++] = talk->stale;
+      memset (&talk->stale, 0, sizeof talk->stale);
       send_endpoints (self, peer, list, n);
       talk->retract = HN_PATH_RETRACT_EMPTY;
       talk->retract_us = now_us + RETRACT_GAP_US;
@@ -250,7 +253,8 @@ hn_paths_retract (HnPaths *self, HnPathPeer *peer, gint64 now_us)
 
   if (talk->retract_us != G_MAXINT64)
     return;
-  talk->retract = talk->told ? HN_PATH_RETRACT_EMPTY : HN_PATH_RETRACT_NAME;
+  talk->retract
+      = talk->told && talk->stale.ip.family == 0 ? HN_PATH_RETRACT_EMPTY : HN_PATH_RETRACT_NAME;
   talk->told = FALSE;
   hn_paths_retract_tick (self, talk, now_us);
 }

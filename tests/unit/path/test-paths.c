@@ -329,11 +329,12 @@ test_own_address (void)
 
 /* The NAT forgot its mappings or got another address, and nobody is told. */
 static void
-test_nat_changes (void)
+check_nat_changes (gboolean stubborn)
 {
   g_autoptr (Sim) sim = start (SIM_NAT_EASY, SIM_NAT_NONE);
   gint64 took;
 
+  sim->nodes[1].stubborn = stubborn;
   sim_run (sim, 20 * SECOND);
   sim_mark (sim);
   sim_move (&sim->nodes[0], "192.168.1.2:41641", "198.51.100.99:999");
@@ -344,6 +345,13 @@ test_nat_changes (void)
   g_assert_cmpint (sim->nodes[0].worst_gap_us, <=, 1000 * MS);
   g_assert_true (sim_is_direct (&sim->nodes[0]));
   g_assert_true (sim_is_direct (&sim->nodes[1]));
+}
+
+static void
+test_nat_changes (void)
+{
+  check_nat_changes (FALSE);
+  check_nat_changes (TRUE);
 }
 
 /* A machine that learns later of a new disco key of the other. */
