@@ -442,6 +442,9 @@ hn_udp_flush (HnUdp *self)
   self->n_failures = 0;
   for (guint i = 0; i < n && self->ops.send_failed != NULL; i++)
     self->ops.send_failed (self->user, &failures[i].to, failures[i].error);
+  /* What was sent in its place must not wait for something else to happen; how that ended is told
+   * the next time, so that this never goes round. */
+  send_batch (self);
 }
 
 static void

@@ -39,6 +39,7 @@ typedef struct
   guint failures;
   int error;
   HnEndpoint failed_to;
+  HnEndpoint instead; /* where to send after a failure; none: the same again */
   gboolean rebind;
   gboolean close;
 } End;
@@ -85,7 +86,8 @@ on_send_failed (gpointer user, const HnEndpoint *to, int error)
   end->failed_to = *to;
   /* Must not go round for ever. */
   if (end->failures < 100)
-    hn_udp_send (end->udp, to, (const guint8 *) "again", 5);
+    hn_udp_send (end->udp, end->instead.ip.family != 0 ? &end->instead : to,
+                 (const guint8 *) "again", 5);
 }
 
 static const HnUdpOps ops = { on_receive, on_received_all, on_send_failed };
@@ -480,13 +482,34 @@ test_refusals (void)
   g_assert_cmpuint (a.failures, ==, 1);
   g_assert_cmpint (a.error, !=, 0);
   g_assert_true (hn_endpoint_equal (&a.failed_to, &to));
-  g_assert_cmpuint (hn_udp_get_counters (a.udp)->dropped, ==, 2);
+  g_assert_cmpuint (hn_udp_get_counters (a.udp)->dropped, ==, 3);
 
   hn_udp_close (a.udp);
   to = (HnEndpoint){ .ip = to.ip, .port = 9 };
   g_assert_cmpint (hn_udp_send (a.udp, &to, big, 10), ==, EAFNOSUPPORT);
   hn_udp_flush (a.udp);
   end_close (&a);
+}
+
+/* What is sent instead of something that failed goes out with the same flush. */
+static void
+test_instead (void)
+{
+  End a, b;
+  HnEndpoint nowhere;
+
+  end_open (&a, 0, 0);
+  end_open (&b, 0, 0);
+  a.instead = local (&b, 4);
+  g_assert_true (hn_endpoint_parse ("255.255.255.255:9", &nowhere));
+  g_assert_cmpint (hn_udp_send (a.udp, &nowhere, (const guint8 *) "lost", 4), ==, 0);
+  hn_udp_flush (a.udp);
+  g_assert_cmpuint (a.failures, ==, 1);
+  wait_for (&b, 1, 2000);
+  g_assert_cmpuint (b.got->len, ==, 1);
+  g_assert_cmpuint (g_bytes_get_size (b.got->pdata[0]), ==, strlen ("again"));
+  end_close (&a);
+  end_close (&b);
 }
 
 /* What a kernel or a path can not do in one piece goes out one by one. */
@@ -672,6 +695,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/net/udp/transfer-v4", test_transfer_v4);
   g_test_add_func ("/net/udp/transfer-v6", test_transfer_v6);
+  g_test_add_func ("/net/udp/instead", test_instead);
   g_test_add_func ("/net/udp/batches", test_batches);
   g_test_add_func ("/net/udp/turns", test_turns);
   g_test_add_func ("/net/udp/echo", test_echo);
