@@ -192,11 +192,11 @@ reach_endpoints (gpointer user, const HnTypedEndpoint *endpoints, gsize n, gbool
 }
 
 static void
-reach_checked (gpointer user, HnNetReport *report)
+reach_checked (gpointer user, HnNetReport *report, gboolean asked)
 {
   HnDataplaneThread *self = user;
 
-  self->ops.network_checked (self->user, report);
+  self->ops.network_checked (self->user, report, asked);
 }
 
 static void

@@ -20,7 +20,7 @@ typedef struct
   void (*port_lost) (gpointer user, const GError *error);
   void (*ping_done) (gpointer user, gpointer token, const HnPeerStats *stats, gint64 latency_us);
   void (*endpoints_changed) (gpointer user, const HnTypedEndpoint *endpoints, gsize n);
-  void (*network_checked) (gpointer user, HnNetReport *report);
+  void (*network_checked) (gpointer user, HnNetReport *report, gboolean asked);
 } HnDataplaneThreadOps;
 
 /* The thread's things. */

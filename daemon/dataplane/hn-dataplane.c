@@ -113,6 +113,7 @@ typedef struct
   HnPeerPath path;
   GArray *endpoints;   /* of HnTypedEndpoint */
   HnNetReport *report; /* owned */
+  gboolean asked;      /* the report is what was asked for */
   gpointer token;
   HnPeerStats stats; /* unless there is an error */
   GArray *many;      /* of HnPeerStats, owned; when several were asked for */
@@ -147,7 +148,7 @@ finish_question (HnDataplane *self, Up *up)
     g_task_return_pointer (task, g_memdup2 (&up->stats, sizeof up->stats), g_free);
 }
 
-/* Whoever asks while a look is under way gets that one. @report: NULL: there can be none. */
+/* Whoever asks while a full look is under way gets that one. @report: NULL: there can be none. */
 static void
 finish_netchecks (HnDataplane *self, HnNetReport *report)
 {
@@ -155,7 +156,7 @@ finish_netchecks (HnDataplane *self, HnNetReport *report)
 
   self->netchecks = g_ptr_array_new_with_free_func (g_object_unref);
   for (guint i = 0; i < netchecks->len; i++)
-    if (report != NULL)
+    if (report != NULL && report->n_relays > 0)
       g_task_return_pointer (g_ptr_array_index (netchecks, i), hn_net_report_ref (report),
                              (GDestroyNotify) hn_net_report_unref);
     else
@@ -186,7 +187,8 @@ on_up (gpointer data)
     case UP_REPORT:
       if (up->report != NULL)
         self->events.network_checked (self->user, up->report);
-      finish_netchecks (self, up->report);
+      if (up->asked)
+        finish_netchecks (self, up->report);
       break;
     case UP_PORT_LOST:
       self->events.port_lost (self->user, up->error);
@@ -253,11 +255,12 @@ thread_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize
 }
 
 static void
-thread_network_checked (gpointer user, HnNetReport *report)
+thread_network_checked (gpointer user, HnNetReport *report, gboolean asked)
 {
   Up *up = up_new (user, UP_REPORT);
 
   up->report = report != NULL ? hn_net_report_ref (report) : NULL;
+  up->asked = asked;
   up_send (up);
 }
 
@@ -740,7 +743,7 @@ static void
 down_netcheck (const HnDataplaneCore *core, gpointer data)
 {
   if (!hn_reach_check (core->reach))
-    thread_network_checked (data, NULL);
+    thread_network_checked (data, NULL, TRUE);
 }
 
 void

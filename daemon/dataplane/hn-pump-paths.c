@@ -106,7 +106,10 @@ hn_pump_send_datagram (HnPump *self, HnPumpLink *link, const guint8 *datagram, g
         }
     }
   if (!route.relay)
-    return;
+    {
+      self->sent_direct = TRUE;
+      return;
+    }
   region = self->ops.send (self->user, node->home_derp, &node->key, datagram, len);
   if (region == 0 && !sent)
     {

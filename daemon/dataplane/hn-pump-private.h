@@ -21,6 +21,7 @@ typedef struct
   GList active;             /* in HnPump.active while wg is there; data is this */
   gint64 last_packet_us;    /* either way */
   gint64 last_handshake_us; /* of sessions that are gone */
+  gint64 renewed_us;        /* the last handshake because of a lost session; 0 never */
   gint64 latency_us;
   guint64 rx_bytes; /* of times in the tunnel that are over */
   guint64 tx_bytes;
@@ -73,6 +74,8 @@ struct _HnPump
   guint16 ping_sequence;
 
   gint64 held_until_us; /* the port is not read before; G_MAXINT64 while it is read */
+  gboolean
+      sent_direct; /* of what was read last, something needs no relay: nothing to hold it for */
 
   gint64 now_us; /* of the event being worked on */
   /* Of the datagram being received; both NULL else. */

@@ -14,6 +14,7 @@
 #define DEFAULT_MTU 1280
 #define UNREACHABLE_PER_SECOND 10
 #define RENEWALS_PER_SECOND 20
+#define RENEWAL_GAP_US (5 * G_USEC_PER_SEC) /* of one peer: the core begins no more handshakes */
 /* How long one jam may hold up everybody else's packets. */
 #define HOLD_US (50 * 1000)
 
@@ -181,10 +182,11 @@ port_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
       lose_port (self, n < 0 ? -n : ENODEV);
       return G_SOURCE_REMOVE;
     }
+  self->sent_direct = FALSE;
   for (guint i = 0; i < self->in.n; i++)
     send_packet (self, &self->in.packets[i]);
   hn_pump_flush_udp (self);
-  if (n > 0 && self->ops.flush != NULL && self->ops.flush (self->user))
+  if (n > 0 && self->ops.flush != NULL && self->ops.flush (self->user) && !self->sent_direct)
     self->held_until_us = self->now_us + HOLD_US;
   return G_SOURCE_CONTINUE;
 }
@@ -280,12 +282,14 @@ wg_authenticated (gpointer user, HnWgPeer *wg, const HnWgPath *path)
 
 /* A peer still sends under a session from before our restart, and would for up to 15 s; a handshake of
  * ours ends that at once. A relay, or whoever can forge an address, can send such packets in any peer's
- * name, so there is a limit for all peers beside the core's pace for each. */
+ * name, so there is a limit for all peers, and one for each so that none uses up the share of all. */
 static void
 renew_lost_session (HnPump *self, HnPumpPeer *peer)
 {
-  HnPumpLink *link;
+  HnPumpLink *link = peer->link;
 
+  if (link != NULL && link->renewed_us != 0 && self->now_us - link->renewed_us < RENEWAL_GAP_US)
+    return;
   if (self->now_us - self->renewals_since_us >= G_USEC_PER_SEC)
     {
       self->renewals_since_us = self->now_us;
@@ -295,8 +299,10 @@ renew_lost_session (HnPump *self, HnPumpPeer *peer)
     return;
   self->renewals++;
   link = hn_pump_activate (self, peer);
-  if (link != NULL)
-    hn_wg_initiate (self->wg, link->wg, self->now_us);
+  if (link == NULL)
+    return;
+  link->renewed_us = self->now_us;
+  hn_wg_initiate (self->wg, link->wg, self->now_us);
 }
 
 /* Hands a datagram to the tunnel. @peer: who sends from there, as far as known; NULL else. */

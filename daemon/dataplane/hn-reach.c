@@ -24,6 +24,7 @@ struct _HnReach
   HnUdp *udp;           /* owned */
   guint16 port;         /* as configured; 0 any */
   gboolean available;
+  gboolean asked;            /* somebody waits for a full look */
   HnNetcheck *netcheck;      /* owned */
   HnSeenMappings seen;       /* of earlier looks */
   GArray *local;             /* of HnIp, owned */
@@ -151,6 +152,7 @@ udp_send_failed (gpointer user, const HnEndpoint *to, int error)
   HnReach *self = user;
 
   hn_netcheck_send_failed (self->netcheck, to, hn_clock_now_us ());
+  arm_timer (self);
   self->ops.send_failed (self->user, to, error);
 }
 
@@ -245,6 +247,8 @@ on_measured (gpointer user, int region, gint64 latency_us, gboolean portal)
   HnReach *self = user;
 
   hn_netcheck_measured (self->netcheck, region, latency_us, portal, hn_clock_now_us ());
+  /* another look may have begun: how long its questions wait here would count as the relays' time */
+  hn_udp_flush (self->udp);
   arm_timer (self);
 }
 
@@ -261,9 +265,13 @@ netcheck_done (gpointer user, HnNetReport *report)
 {
   HnReach *self = user;
 
+  gboolean asked = self->asked && hn_netcheck_is_full (self->netcheck);
+
+  if (asked)
+    self->asked = FALSE;
   hn_seen_mappings_note (&self->seen, report, hn_clock_now_us ());
   tell_endpoints (self);
-  self->ops.checked (self->user, report);
+  self->ops.checked (self->user, report, asked);
 }
 
 /* Relays without a name of their own are at the server's. */
@@ -373,6 +381,10 @@ hn_reach_network_changed (HnReach *self, gboolean available)
   else
     {
       hn_udp_close (self->udp);
+      /* whoever waits for that look would wait until there is a network again */
+      if (self->asked)
+        self->ops.checked (self->user, NULL, TRUE);
+      self->asked = FALSE;
     }
   arm_timer (self);
 }
@@ -380,14 +392,17 @@ hn_reach_network_changed (HnReach *self, gboolean available)
 gboolean
 hn_reach_check (HnReach *self)
 {
+  self->asked = self->available;
   start_look (self, TRUE);
-  return hn_netcheck_is_running (self->netcheck);
+  return self->available;
 }
 
 void
 hn_reach_refresh (HnReach *self)
 {
-  start_look (self, FALSE);
+  /* one that is under way tells as well */
+  if (!hn_netcheck_is_running (self->netcheck))
+    start_look (self, FALSE);
 }
 
 void

@@ -21,7 +21,8 @@ typedef struct
   void (*send_failed) (gpointer user, const HnEndpoint *to, int error);
   /* A look ended; @changed: the list is another than the last one. */
   void (*endpoints) (gpointer user, const HnTypedEndpoint *endpoints, gsize n, gboolean changed);
-  void (*checked) (gpointer user, HnNetReport *report);
+  /* @asked: it is what hn_reach_check() promised. @report: then NULL when the network went away. */
+  void (*checked) (gpointer user, HnNetReport *report, gboolean asked);
 } HnReachOps;
 
 /* @dialer: for measuring relays by HTTP, nullable. @port: of the sockets, 0 any. */

@@ -157,7 +157,7 @@ describe_report (HnTailnet *self, const HnNetReport *report)
   result->mapping_varies = report->mapping_varies;
   result->captive_portal = report->captive_portal;
   result->time = report->wall;
-  result->relays = g_new0 (HnRelayView, report->n_relays);
+  result->relays = g_new0 (HnRelayView, report->n_relays + 1);
   for (gsize i = 0; i < report->n_relays; i++)
     {
       const HnRelayLatency *relay = &report->relays[i];

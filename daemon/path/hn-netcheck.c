@@ -553,6 +553,12 @@ hn_netcheck_is_running (const HnNetcheck *self)
 }
 
 gboolean
+hn_netcheck_is_full (const HnNetcheck *self)
+{
+  return self->full;
+}
+
+gboolean
 hn_netcheck_is_stun (const guint8 *data, gsize len)
 {
   return hn_stun_is_stun (data, len);

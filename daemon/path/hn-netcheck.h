@@ -78,6 +78,8 @@ void hn_netcheck_start (HnNetcheck *self, gboolean full, gint64 now_us, gint64 w
 /* Ends a run, and the wish for another, without a report. */
 void hn_netcheck_cancel (HnNetcheck *self);
 gboolean hn_netcheck_is_running (const HnNetcheck *self);
+/* Whether the run under way, or else the last one, asks all relays. */
+gboolean hn_netcheck_is_full (const HnNetcheck *self);
 /* Whether these bytes look like STUN at all; they are then handed in and belong to nobody else. */
 gboolean hn_netcheck_is_stun (const guint8 *data, gsize len);
 void hn_netcheck_receive (HnNetcheck *self, const HnEndpoint *from, const guint8 *data, gsize len,

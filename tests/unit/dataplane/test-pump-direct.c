@@ -28,6 +28,7 @@ typedef struct _Side
   HnPeerPath path;
   guint n_direct; /* datagrams by each way */
   guint n_relay;
+  gboolean relay_jammed;
   gint64 ping_latency_us;
   HnPeerStats ping_stats;
 } Side;
@@ -92,6 +93,12 @@ side_send_udp (gpointer user, const HnEndpoint *to, const guint8 *data, gsize le
   if (!side->world->blocked && hn_endpoint_equal (to, &side->other->endpoint))
     fly (side, TRUE, data, len);
   return 0;
+}
+
+static gboolean
+side_flush (gpointer user)
+{
+  return ((Side *) user)->relay_jammed;
 }
 
 static void
@@ -162,6 +169,7 @@ side_init (Side *side, World *world, Side *other, gint64 id, const char *address
 {
   static const HnPumpOps ops = {
     .send = side_send,
+    .flush = side_flush,
     .send_udp = side_send_udp,
     .refresh_endpoints = side_refresh_endpoints,
     .path_changed = side_path_changed,
@@ -472,6 +480,26 @@ test_idle (World *world, gconstpointer data)
   g_assert_cmpint (world->a.path.kind, ==, HN_PATH_DIRECT);
 }
 
+/* What goes directly has no part in a jam of the relay. */
+static void
+test_jam (World *world, gconstpointer data)
+{
+  Craft craft = { world->a.address, world->b.address, HN_IP_PROTOCOL_ICMP, .icmp_type = 8 };
+  guint before;
+
+  talk (world, 50);
+  g_assert_cmpint (world->a.path.kind, ==, HN_PATH_DIRECT);
+  before = world->a.n_direct;
+  world->a.relay_jammed = TRUE;
+  for (guint i = 0; i < 3; i++)
+    {
+      put (&world->a, &craft);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  g_assert_cmpuint (world->a.n_direct, ==, before + 3);
+}
+
 /* Datagrams of nobody: they are counted, answered by nothing and harm nothing. */
 static void
 test_strangers (World *world, gconstpointer data)
@@ -513,6 +541,7 @@ main (int argc, char **argv)
   ADD ("no-network", test_no_network);
   ADD ("refused", test_refused);
   ADD ("idle", test_idle);
+  ADD ("jam", test_jam);
   ADD ("strangers", test_strangers);
 #undef ADD
   return g_test_run ();

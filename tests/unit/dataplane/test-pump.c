@@ -615,6 +615,43 @@ test_restart (World *world, gconstpointer data)
   assert_received (&world->b, &craft);
 }
 
+/* Somebody forges packets of one peer by the hundred: another that did start anew is answered. */
+static void
+test_forged_loss (World *world, gconstpointer data)
+{
+  HnNodePublic third = { { 3 } };
+  g_autoptr (HnNode) node = make_node (3, &third, "100.64.0.3", NULL, 3);
+  const HnNodePublic *victim = &hn_node_get (world->b.node)->key;
+  guint8 buffer[64 + 64 + 64];
+
+  introduce (&world->a, node, FALSE);
+  for (guint second = 0; second < 4; second++)
+    {
+      world->a.n_sent = 0;
+      for (guint i = 0; i < 500; i++)
+        {
+          memset (buffer, 0, sizeof buffer);
+          buffer[64] = 4;
+          hn_pump_receive (world->a.pump, HOME, victim, buffer + 64, 64);
+        }
+      g_assert_cmpuint (world->a.n_sent, ==, second == 0 ? 1 : 0);
+      world->now_us += G_USEC_PER_SEC;
+    }
+  hn_pump_receive (world->a.pump, HOME, victim, buffer + 64, 64);
+  for (guint i = 0; i < 500; i++)
+    {
+      memset (buffer, 0, sizeof buffer);
+      buffer[64] = 4;
+      hn_pump_receive (world->a.pump, HOME, victim, buffer + 64, 64);
+    }
+  memset (buffer, 0, sizeof buffer);
+  buffer[64] = 4;
+  world->a.n_sent = 0;
+  hn_pump_receive (world->a.pump, HOME, &third, buffer + 64, 64);
+  g_assert_cmpuint (world->a.n_sent, ==, 1);
+  g_assert_cmpuint (world->a.last_type, ==, 1);
+}
+
 static void
 test_peer_changes (World *world, gconstpointer data)
 {
@@ -911,6 +948,7 @@ main (int argc, char **argv)
   ADD ("unreachable", test_unreachable);
   ADD ("idle", test_idle);
   ADD ("restart", test_restart);
+  ADD ("forged-loss", test_forged_loss);
   ADD ("peer-changes", test_peer_changes);
   ADD ("conflict", test_conflict);
   ADD ("paths", test_paths);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dataplane/hn-dataplane.h"
 
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/hn-error.h"
 #include "craft.h"
@@ -24,6 +27,7 @@ typedef struct
   guint n_done;
   HnPeerStats stats;
   GError *error;
+  HnNetReport *report;
 } World;
 
 static void
@@ -94,6 +98,7 @@ world_clear (World *world, gconstpointer data)
   g_assert_finalize_object (world->dataplane);
   g_assert_finalize_object (world->port);
   g_clear_error (&world->error);
+  g_clear_pointer (&world->report, hn_net_report_unref);
 }
 
 static HnNode *
@@ -246,6 +251,67 @@ test_stop (World *world, gconstpointer data)
 }
 
 static void
+on_checked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  World *world = data;
+
+  g_assert_true (g_thread_self () == world->main_thread);
+  g_clear_error (&world->error);
+  g_clear_pointer (&world->report, hn_net_report_unref);
+  world->report = hn_dataplane_netcheck_finish (HN_DATAPLANE (source), result, &world->error);
+  world->n_done++;
+}
+
+/* A map of one relay which takes questions and answers none. */
+static HnDerpMap *
+make_silent_relay (int fd)
+{
+  struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
+  socklen_t len = sizeof name;
+  HnDerpRegion *region = g_new0 (HnDerpRegion, 1);
+
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &name, len), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &name, &len), ==, 0);
+  region->id = 1;
+  region->code = g_strdup ("one");
+  region->name = g_strdup ("One");
+  region->score = 1;
+  region->nodes = g_new0 (HnDerpNode, 1);
+  region->n_nodes = 1;
+  region->nodes->name = g_strdup ("1a");
+  region->nodes->host_name = g_strdup ("127.0.0.1");
+  region->nodes->stun_port = ntohs (name.sin_port);
+  region->nodes->derp_port = 1;
+  return hn_derp_map_new_take (region, 1);
+}
+
+/* Whoever waits for a look is told when the network goes, or the tunnel, and does not wait on. */
+static void
+test_netcheck (World *world, gconstpointer data)
+{
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  g_autoptr (HnDerpMap) map = make_silent_relay (fd);
+
+  hn_dataplane_netcheck_async (world->dataplane, NULL, on_checked, world);
+  wait_done (world, 1);
+  g_assert_error (world->error, HN_ERROR, HN_ERROR_NOT_CONNECTED);
+
+  hn_dataplane_network_changed (world->dataplane, TRUE);
+  hn_dataplane_set_derp_map (world->dataplane, map);
+  hn_dataplane_netcheck_async (world->dataplane, NULL, on_checked, world);
+  hn_dataplane_network_changed (world->dataplane, FALSE);
+  wait_done (world, 2);
+  g_assert_error (world->error, HN_ERROR, HN_ERROR_NOT_CONNECTED);
+
+  hn_dataplane_network_changed (world->dataplane, TRUE);
+  hn_dataplane_netcheck_async (world->dataplane, NULL, on_checked, world);
+  hn_dataplane_stop (world->dataplane);
+  wait_done (world, 3);
+  g_assert_error (world->error, HN_ERROR, HN_ERROR_NOT_CONNECTED);
+  close (fd);
+}
+
+static void
 test_port_lost (World *world, gconstpointer data)
 {
   fake_port_break (world->port);
@@ -304,6 +370,7 @@ main (int argc, char **argv)
   ADD ("questions", test_questions);
   ADD ("late-answer", test_late_answer);
   ADD ("stop", test_stop);
+  ADD ("netcheck", test_netcheck);
   ADD ("port-lost", test_port_lost);
   ADD ("both-at-once", test_both_at_once);
 #undef ADD
