@@ -234,6 +234,15 @@ class Transfer:
         return {"transfer": self.gap("t", begin, end), "datagrams": self.gap("u", begin, end)}
 
 
+def settle(longest, paths):
+    """Waits as long as it may take, or until both are direct, and some time more."""
+    end = time.monotonic() + longest
+    time.sleep(STEADY)
+    while time.monotonic() < end and paths() != ["direct", "direct"]:
+        time.sleep(0.5)
+    time.sleep(STEADY)
+
+
 def measure(lab, server, a, b, fault):
     time.sleep(SETTLE)
     watches = [a.watch(b.name), b.watch(a.name)]
@@ -263,7 +272,7 @@ def measure(lab, server, a, b, fault):
         fault.end()
         # a server that has started, not one that starts
         moment = time.monotonic() if fault.KINDS == ("hard", "hard") else over
-        time.sleep(fault.AFTER)
+        settle(fault.AFTER, lambda: [a.path(b.name)[0], b.path(a.name)[0]])
         result["end"] = transfer.gaps(moment, time.monotonic())
     else:
         result["begin"] = transfer.gaps(moment, time.monotonic())

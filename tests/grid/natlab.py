@@ -148,9 +148,12 @@ class Router(Host):
 
     def move(self, number):
         """Another public address, as a provider hands out at night."""
-        self.run("ip", "addr", "add", f"{self.network}.{number}/24", "dev", "wan")
+        # in this order: with the first address of a network the kernel removes the others, too
         self.run("ip", "addr", "del", f"{self.address}/24", "dev", "wan")
         self.address = f"{self.network}.{number}"
+        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "wan")
+        self.run("ip", "route", "replace", "203.0.113.0/24", "dev", "wan")
+        self.lab.route_all()
         self.forget()
 
     def forget(self):
@@ -237,6 +240,10 @@ class NatLab(Lab):
         """Changes the NAT in front of a or b; it forgets all flows."""
         self.kinds[name] = kind
         self.routers[name].set_kind(kind)
+        self.route_all()
+
+    def route_all(self):
+        """After a change of the routers."""
         for host in [*self.routers.values(),
                      *(h for h in self.hosts.values() if not isinstance(h, Site))]:
             self._route(host)
