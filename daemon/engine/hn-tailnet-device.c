@@ -357,7 +357,7 @@ hn_tailnet_device_netmap_changed (HnTailnet *self, HnNetmap *netmap, const HnNet
       return;
     }
   if ((change->parts & HN_NETMAP_FILTER) != 0
-      || ((change->parts & HN_NETMAP_PEERS) != 0 && device->filter_names_capabilities))
+      || ((change->parts & HN_NETMAP_PEERS) != 0 && hn_tailnet_filter_minds (self, change)))
     hn_tailnet_push_filter (self, netmap);
   if ((change->parts & HN_NETMAP_PEERS) != 0)
     {

@@ -45,8 +45,8 @@ typedef struct
   HnNetReport *report;       /* owned; the last look at the network, NULL none yet */
   GArray *endpoints;         /* owned; of HnTypedEndpoint; where we may be reached, NULL unknown */
   gint64 home_latency_us;    /* as shown; 0 unknown */
-  gboolean filter_names_capabilities;
-  guint filter_skipped; /* rules that are not fully in force */
+  gboolean filter_asks_for_peers; /* what is compiled depends on more than the rules */
+  guint filter_skipped;           /* rules that are not fully in force */
 } HnTailnetDevice;
 
 struct _HnTailnet
@@ -130,6 +130,8 @@ void hn_tailnet_choose_home (HnTailnet *self);
 
 /* hn-tailnet-reach.c */
 void hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap);
+/* Whether peers that changed may mean something for the filter. */
+gboolean hn_tailnet_filter_minds (HnTailnet *self, const HnNetmapChange *change);
 void hn_tailnet_push_local_addresses (HnTailnet *self);
 void hn_tailnet_take_endpoints (HnTailnet *self, const HnTypedEndpoint *endpoints, gsize n);
 void hn_tailnet_take_report (HnTailnet *self, HnNetReport *report);

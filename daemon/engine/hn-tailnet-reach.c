@@ -25,6 +25,23 @@ names_capabilities (const HnFilterRules *rules)
   return FALSE;
 }
 
+static void
+look_for_unsigned (gpointer data, gpointer user_data)
+{
+  gboolean *found = user_data;
+
+  *found = *found || hn_node_get (data)->unsigned_peer_api_only;
+}
+
+gboolean
+hn_tailnet_filter_minds (HnTailnet *self, const HnNetmapChange *change)
+{
+  gboolean minds = self->device.filter_asks_for_peers;
+
+  g_ptr_array_foreach (change->changed, look_for_unsigned, &minds);
+  return minds;
+}
+
 void
 hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap)
 {
@@ -32,10 +49,13 @@ hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap)
   g_autoptr (GArray) addresses = hn_derive_addresses (netmap);
   g_autoptr (HnFilterProgram) program = NULL;
   g_autoptr (GPtrArray) peers = NULL;
+  gboolean asks = names_capabilities (rules);
 
-  /* capabilities are looked for only when a rule asks, since that walks over all peers */
-  self->device.filter_names_capabilities = names_capabilities (rules);
-  if (self->device.filter_names_capabilities)
+  /* rules that would let in somebody unsigned count for nothing */
+  if (!asks)
+    hn_netmap_foreach_peer (netmap, look_for_unsigned, &asks);
+  self->device.filter_asks_for_peers = asks;
+  if (asks)
     {
       peers = g_ptr_array_new ();
       hn_netmap_foreach_peer (netmap, collect_peer, peers);
