@@ -119,7 +119,7 @@ explain_network (HnStatus *status, const HnDeriveInput *in)
         _ ("Something between here and the relays answers in their place, as sign-in pages of "
            "hotels and trains do. Open any page in a browser to get to it."),
         "");
-  else if (!in->report->udp)
+  else if (in->report->asked && !in->report->udp && !in->has_direct_path)
     add_health (status, "udp-blocked", HN_SEVERITY_INFO, _ ("Only relays can be used here"),
                 _ ("This network lets no UDP through, so peers are reached over a relay, which is "
                    "slower."),

@@ -146,8 +146,10 @@ on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path
   if (!hn_peer_list_set_path (self->peers, peer, path))
     return;
   hn_tailnet_queue_peers_changed (self);
-  /* with the relay lost, a direct path decides whether there is any way at all */
-  if (self->device.home_state != HN_RELAY_CONNECTED)
+  /* with the relay lost, a direct path decides whether there is any way at all, and with relays that
+   * do not answer over UDP whether anything does */
+  if (self->device.home_state != HN_RELAY_CONNECTED
+      || (self->device.report != NULL && !self->device.report->udp))
     hn_tailnet_queue_reconcile (self);
 }
 

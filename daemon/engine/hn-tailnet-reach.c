@@ -139,7 +139,8 @@ hn_tailnet_fill_net_info (HnTailnet *self, HnHostinfo *hostinfo)
   if (report == NULL)
     return;
   hostinfo->has_net_info = TRUE;
-  hostinfo->working_udp = to_opt_bool (report->udp);
+  if (report->asked)
+    hostinfo->working_udp = to_opt_bool (report->udp);
   hostinfo->working_ipv6 = to_opt_bool (report->ipv6);
   if (report->mapping_varies >= 0)
     hostinfo->mapping_varies = to_opt_bool (report->mapping_varies > 0);

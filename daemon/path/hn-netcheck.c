@@ -309,6 +309,7 @@ launch (HnNetcheck *self, guint i, gint64 now_us)
   probe->to = to;
   probe->state = PROBE_SENT;
   probe->sent_us = now_us;
+  self->report->asked = TRUE;
   hn_random_bytes (probe->id, sizeof probe->id);
   hn_stun_write_request (probe->id, request);
   if (self->ops.send_udp (self->user, &to, request, sizeof request) == 0)

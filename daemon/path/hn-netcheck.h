@@ -27,6 +27,7 @@ typedef struct
 typedef struct
 {
   gatomicrefcount ref_count;
+  gboolean asked; /* over UDP; else there was nobody to ask, and udp says nothing */
   gboolean udp;
   gboolean ipv4;
   gboolean ipv6;

@@ -208,6 +208,40 @@ test_relay_lost (void)
   expect (&input, HN_TAILNET_RUNNING, "no-path");
 }
 
+static gboolean
+has_health (const HnDeriveInput *input, const char *id)
+{
+  g_autoptr (HnStatus) status = hn_derive_status (input);
+
+  for (guint i = 0; i < status->health->len; i++)
+    if (strcmp (((HnHealthItem *) g_ptr_array_index (status->health, i))->id, id) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* That UDP is blocked is said when relays were asked, and not beside a direct path. */
+static void
+test_udp_blocked (void)
+{
+  g_autoptr (HnNetmap) netmap = make_netmap (0);
+  HnDeriveInput input = running_input (netmap);
+  HnNetReport report = { .mapping_varies = -1 };
+
+  input.report = &report;
+  g_assert_false (has_health (&input, "udp-blocked"));
+  report.asked = TRUE;
+  g_assert_true (has_health (&input, "udp-blocked"));
+  input.has_direct_path = TRUE;
+  g_assert_false (has_health (&input, "udp-blocked"));
+  input.has_direct_path = FALSE;
+  report.captive_portal = TRUE;
+  g_assert_false (has_health (&input, "udp-blocked"));
+  g_assert_true (has_health (&input, "captive-portal"));
+  report.captive_portal = FALSE;
+  report.udp = TRUE;
+  g_assert_false (has_health (&input, "udp-blocked"));
+}
+
 static HnDerpMap *
 make_derp_map (void)
 {
@@ -289,6 +323,7 @@ main (int argc, char **argv)
   g_test_add_func ("/engine/derive/self-expiry", test_self_expiry);
   g_test_add_func ("/engine/derive/server-lost", test_server_lost);
   g_test_add_func ("/engine/derive/relay-lost", test_relay_lost);
+  g_test_add_func ("/engine/derive/udp-blocked", test_udp_blocked);
   g_test_add_func ("/engine/derive/home-relay", test_home_relay);
   g_test_add_func ("/engine/derive/routes", test_routes);
   return g_test_run ();
