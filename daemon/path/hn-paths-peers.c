@@ -2,6 +2,10 @@
 /* The peers of the path machine, and who has which disco key. */
 #include "path/hn-paths-private.h"
 
+/* A new key costs a key agreement, and a search from the start. */
+#define ADVERT_INTERVAL_US HN_PATHS_SECOND
+#define ADVERT_BURST 4
+
 static void
 join_key (HnPaths *self, HnPathPeer *peer, const HnDiscoPublic *disco)
 {
@@ -113,6 +117,11 @@ hn_paths_advert (HnPaths *self, HnPathPeer *peer, const HnDiscoPublic *key, gint
 {
   if (peer->key != NULL && hn_disco_public_equal (&peer->key->key, key))
     return;
+  if (!hn_path_bucket_take (&peer->adverts, now_us, ADVERT_INTERVAL_US, ADVERT_BURST))
+    {
+      self->counters.limited++;
+      return;
+    }
   hn_paths_enter (self);
   change_key (self, peer, key, now_us);
   hn_paths_leave (self);

@@ -169,6 +169,7 @@ struct _HnPathPeer
   HnPathKey *key;          /* nullable */
   HnPathPeer *next_same;   /* others with that key */
   HnPathTalk *talk;        /* owned, nullable */
+  HnPathBucket adverts;
   HnDiscoPublic map_disco; /* what the server said, which an advert may have overruled */
   gboolean removed;
   gboolean changed; /* in changes */

@@ -403,6 +403,32 @@ test_advert (void)
   g_assert_cmpint (sim_run_until_direct (sim, 0, 5 * SECOND), >=, 0);
 }
 
+/* A peer that tells of new keys without end makes us work for a few of them only. */
+static void
+test_adverts (void)
+{
+  g_autoptr (Sim) sim = start (SIM_NAT_NONE, SIM_NAT_NONE);
+  SimNode *a = &sim->nodes[0];
+  SimNode *b = &sim->nodes[1];
+  guint64 before;
+
+  sim_run (sim, 5 * SECOND);
+  sim_mark (sim);
+  before = hn_paths_get_counters (a->paths)->limited;
+  for (guint i = 0; i < 1000; i++)
+    {
+      HnDiscoPublic key;
+
+      hn_random_bytes (key.bytes, sizeof key.bytes);
+      hn_paths_advert (a->paths, a->peer, &key, sim->now_us);
+    }
+  g_assert_cmpuint (hn_paths_get_counters (a->paths)->limited - before, >=, 990);
+  g_assert_cmpuint (a->n_udp + a->n_relay, <=, 100);
+  sim_run (sim, 2 * SECOND);
+  hn_paths_advert (a->paths, a->peer, &b->disco_public, sim->now_us);
+  g_assert_cmpint (sim_run_until_direct (sim, 0, 5 * SECOND), >=, 0);
+}
+
 static void
 test_no_udp (void)
 {
@@ -544,6 +570,7 @@ main (int argc, char **argv)
   g_test_add_func ("/paths/nat-changes", test_nat_changes);
   g_test_add_func ("/paths/restart", test_restart);
   g_test_add_func ("/paths/advert", test_advert);
+  g_test_add_func ("/paths/adverts", test_adverts);
   g_test_add_func ("/paths/no-udp", test_no_udp);
   g_test_add_func ("/paths/send-failed", test_send_failed);
   g_test_add_func ("/paths/hard-hard", test_hard_hard);
