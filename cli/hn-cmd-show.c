@@ -453,6 +453,20 @@ print_found (const char *title, const char *text)
   g_print ("  %s\n", clean);
 }
 
+static const char *
+name_port_mapping (GVariant *report)
+{
+  const char *name = hn_dict_string (report, "PortMapping");
+
+  if (strcmp (name, "nat-pmp") == 0)
+    return "NAT-PMP";
+  if (strcmp (name, "pcp") == 0)
+    return "PCP";
+  if (strcmp (name, "upnp") == 0)
+    return "UPnP";
+  return _ ("none");
+}
+
 static void
 print_netcheck (GVariant *report)
 {
@@ -463,6 +477,7 @@ print_netcheck (GVariant *report)
   print_found (_ ("IPv4, as relays see us"), hn_dict_string (report, "Ipv4"));
   print_found (_ ("IPv6, as relays see us"), hn_dict_string (report, "Ipv6"));
   print_found (_ ("Port differs by target"), yes_or_no (report, "MappingVaries"));
+  print_found (_ ("Port mapping"), name_port_mapping (report));
   if (hn_dict_boolean (report, "CaptivePortal"))
     print_found (_ ("Sign-in page in the way"), _ ("yes"));
   g_print ("\n");

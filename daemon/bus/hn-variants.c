@@ -260,6 +260,8 @@ hn_variants_format_netcheck (const HnNetcheckResult *result)
   if (result->mapping_varies >= 0)
     add (&builder, "MappingVaries", g_variant_new_boolean (result->mapping_varies > 0));
   add (&builder, "CaptivePortal", g_variant_new_boolean (result->captive_portal));
+  if (result->port_mapping != NULL)
+    add_known_text (&builder, "PortMapping", result->port_mapping);
   g_variant_builder_init (&relays, G_VARIANT_TYPE ("aa{sv}"));
   for (gsize i = 0; i < result->n_relays; i++)
     {

@@ -418,6 +418,18 @@ hn_dataplane_set_local_addresses (HnDataplane *self, const HnIp *addresses, gsiz
 }
 
 static void
+down_gateway (const HnDataplaneCore *core, gpointer data)
+{
+  hn_reach_set_gateway (core->reach, data);
+}
+
+void
+hn_dataplane_set_gateway (HnDataplane *self, const HnIp *gateway)
+{
+  send_down (self, down_gateway, g_memdup2 (gateway, sizeof *gateway), g_free);
+}
+
+static void
 down_control_reachable (const HnDataplaneCore *core, gpointer data)
 {
   hn_reach_set_control_reachable (core->reach, GPOINTER_TO_INT (data));

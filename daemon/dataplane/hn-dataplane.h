@@ -94,6 +94,9 @@ void hn_dataplane_set_disco_key (HnDataplane *self, const HnDiscoPrivate *key);
 void hn_dataplane_set_filter (HnDataplane *self, HnFilterProgram *program);
 /* The addresses of this machine that peers near us might reach it by. */
 void hn_dataplane_set_local_addresses (HnDataplane *self, const HnIp *addresses, gsize n);
+/* Where the IPv4 default route leads, family 0 nowhere: a router that may map a port to us. Before
+ * hn_dataplane_network_changed(). */
+void hn_dataplane_set_gateway (HnDataplane *self, const HnIp *gateway);
 /* While the server is not reachable the home relay stays, since nobody could be told of another. */
 void hn_dataplane_set_control_reachable (HnDataplane *self, gboolean reachable);
 /* Our own addresses: what the filter takes as destinations. */

@@ -7,6 +7,7 @@
 #include "base/hn-clock.h"
 #include "base/hn-source.h"
 #include "crypto/hn-crypto.h"
+#include "dataplane/hn-portmapper.h"
 #include "net/hn-udp.h"
 #include "path/hn-endpoints.h"
 #include "path/hn-netcheck-http.h"
@@ -22,6 +23,7 @@ struct _HnReach
   gpointer user;
   HnNetcheckHttp *http; /* owned; NULL: relays can not be dialled */
   HnUdp *udp;           /* owned */
+  HnPortmapper *mapper; /* owned */
   guint16 port;         /* as configured; 0 any */
   gboolean available;
   gboolean asked;            /* somebody waits for a full look */
@@ -53,9 +55,12 @@ tell_endpoints (HnReach *self)
     .n_forbidden = self->forbidden->len,
     .now_us = hn_clock_now_us (),
   };
-  GArray *endpoints = hn_endpoints_new (&sources);
-  gboolean changed = self->endpoints == NULL || !hn_endpoints_equal (self->endpoints, endpoints);
+  GArray *endpoints;
+  gboolean changed;
 
+  hn_portmapper_get_mapping (self->mapper, &sources.portmapped);
+  endpoints = hn_endpoints_new (&sources);
+  changed = self->endpoints == NULL || !hn_endpoints_equal (self->endpoints, endpoints);
   g_clear_pointer (&self->endpoints, g_array_unref);
   self->endpoints = endpoints;
   self->ops.endpoints (self->user, (const HnTypedEndpoint *) (gpointer) endpoints->data,
@@ -85,6 +90,7 @@ start_look (HnReach *self, gboolean full)
   if (!self->available)
     return;
   self->again_us = G_MAXINT64;
+  hn_portmapper_refresh (self->mapper);
   hn_netcheck_start (self->netcheck, full, hn_clock_now_us (), hn_clock_wall_us ());
   hn_udp_flush (self->udp);
   arm_timer (self);
@@ -264,11 +270,12 @@ static void
 netcheck_done (gpointer user, HnNetReport *report)
 {
   HnReach *self = user;
-
   gboolean asked = self->asked && hn_netcheck_is_full (self->netcheck);
+  HnEndpoint outer;
 
   if (asked)
     self->asked = FALSE;
+  report->port_mapping = hn_portmapper_get_mapping (self->mapper, &outer);
   hn_seen_mappings_note (&self->seen, report, hn_clock_now_us ());
   tell_endpoints (self);
   self->ops.checked (self->user, report, asked);
@@ -283,6 +290,17 @@ tell_server_host (HnReach *self, const char *server_url)
 
   if (uri != NULL)
     hn_netcheck_set_server_host (self->netcheck, g_uri_get_host (uri));
+}
+
+/* ---- the router ---- */
+
+static void
+mapper_changed (gpointer user)
+{
+  HnReach *self = user;
+
+  if (self->available)
+    tell_endpoints (self);
 }
 
 /* ---- from outside ---- */
@@ -306,6 +324,7 @@ hn_reach_new (HnDialer *dialer, const char *server_url, guint32 mark, guint16 po
   self->cancellable = g_cancellable_new ();
   self->udp = hn_udp_new (mark, &udp_ops, self);
   self->netcheck = hn_netcheck_new (&netcheck_ops, self);
+  self->mapper = hn_portmapper_new (mark, mapper_changed, self);
   tell_server_host (self, server_url);
   self->local = g_array_new (FALSE, FALSE, sizeof (HnIp));
   self->forbidden = g_array_new (FALSE, FALSE, sizeof (HnPrefix));
@@ -320,6 +339,7 @@ hn_reach_free (HnReach *self)
 {
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
+  hn_portmapper_free (self->mapper);
   hn_source_clear (&self->timer);
   g_clear_pointer (&self->http, hn_netcheck_http_free);
   hn_netcheck_free (self->netcheck);
@@ -343,6 +363,12 @@ hn_reach_set_local_addresses (HnReach *self, const HnIp *addresses, gsize n)
   g_array_set_size (self->local, 0);
   if (n > 0)
     g_array_append_vals (self->local, addresses, (guint) n);
+}
+
+void
+hn_reach_set_gateway (HnReach *self, const HnIp *gateway)
+{
+  hn_portmapper_set_gateway (self->mapper, gateway);
 }
 
 void
@@ -372,15 +398,18 @@ hn_reach_network_changed (HnReach *self, gboolean available)
   self->available = available;
   self->again_us = G_MAXINT64;
   if (available)
+    open_sockets (self);
+  else
+    hn_udp_close (self->udp);
+  hn_portmapper_network_changed (self->mapper, available, hn_udp_get_port (self->udp, 4));
+  if (available)
     {
-      open_sockets (self);
       /* what the interfaces say needs no look and no relay */
       tell_endpoints (self);
       start_look (self, TRUE);
     }
   else
     {
-      hn_udp_close (self->udp);
       /* whoever waits for that look would wait until there is a network again */
       if (self->asked)
         self->ops.checked (self->user, NULL, TRUE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How we can be reached, on the data plane's thread: the tunnel's UDP sockets, the looks at the
- * network through them, and the list of our own endpoints that comes of it. Looks are taken when the
+ * network through them, a port on the router, and the list of our own endpoints that comes of it. Looks are taken when the
  * network or the map changed, when somebody asks, and now and then while traffic flows, so that what
  * peers are told stays true; never while all is quiet.
  */
@@ -32,6 +32,8 @@ void hn_reach_free (HnReach *self);
 void hn_reach_set_map (HnReach *self, HnDerpMap *map); /* nullable */
 /* Addresses of this machine's own interfaces. */
 void hn_reach_set_local_addresses (HnReach *self, const HnIp *addresses, gsize n);
+/* Where the IPv4 default route leads, family 0 nowhere; counts from the next change of the network. */
+void hn_reach_set_gateway (HnReach *self, const HnIp *gateway);
 /* The tailnet's own addresses: never where we are reached. */
 void hn_reach_set_forbidden (HnReach *self, const HnPrefix *prefixes, gsize n);
 void hn_reach_set_control_reachable (HnReach *self, gboolean reachable);

@@ -95,7 +95,8 @@ typedef struct
   char *ipv6;
   int mapping_varies; /* -1 unknown, 0 no, 1 yes */
   gboolean captive_portal;
-  HnRelayView *relays; /* the nearest first, silent ones last */
+  const char *port_mapping; /* static: "pcp", "nat-pmp", "upnp", "" none */
+  HnRelayView *relays;      /* the nearest first, silent ones last */
   gsize n_relays;
   gint64 time; /* seconds since 1970 */
 } HnNetcheckResult;

@@ -71,7 +71,9 @@ void
 hn_tailnet_push_local_addresses (HnTailnet *self)
 {
   g_autoptr (GArray) addresses = hn_links_dup_addresses (self->services.links);
+  HnIp gateway = hn_links_get_default_gateway (self->services.links, 4);
 
+  hn_dataplane_set_gateway (self->device.dataplane, &gateway);
   hn_dataplane_set_local_addresses (self->device.dataplane,
                                     (const HnIp *) (gpointer) addresses->data, addresses->len);
 }
@@ -177,6 +179,7 @@ describe_report (HnTailnet *self, const HnNetReport *report)
   result->ipv6 = endpoint_text (&report->global_v6);
   result->mapping_varies = report->mapping_varies;
   result->captive_portal = report->captive_portal;
+  result->port_mapping = hn_portmap_protocol_to_string (report->port_mapping);
   result->time = report->wall;
   result->relays = g_new0 (HnRelayView, report->n_relays + 1);
   for (gsize i = 0; i < report->n_relays; i++)

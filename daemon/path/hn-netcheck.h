@@ -9,6 +9,7 @@
 #pragma once
 
 #include "model/hn-derp-map.h"
+#include "path/hn-portmap-codec.h"
 
 typedef struct _HnNetcheck HnNetcheck;
 
@@ -41,6 +42,8 @@ typedef struct
   gboolean captive_portal; /* a hint: HTTP answered what no relay says */
   HnRelayLatency *relays;  /* sorted by region */
   gsize n_relays;
+  /* What maps a port to us meanwhile; the owner sets it in done(). */
+  HnPortmapProtocol port_mapping;
   int preferred; /* the home by latency with hysteresis; 0 none */
   gint64 wall;   /* seconds since 1970 */
 } HnNetReport;

@@ -507,6 +507,44 @@ hn_links_has_address (HnLinks *self)
   return FALSE;
 }
 
+typedef struct
+{
+  HnLinks *links;
+  gboolean found;
+  HnRouteInfo best;
+} BestDefault;
+
+static void
+visit_best_default (struct nlmsghdr *message, gpointer user)
+{
+  BestDefault *search = user;
+  HnRouteInfo route;
+
+  if (!hn_route_info_parse (message, &route) || route.table != RT_TABLE_MAIN
+      || route.destination.bits != 0 || route.type != RTN_UNICAST
+      || is_own_ifindex (search->links, route.ifindex)
+      || (search->found && route.metric >= search->best.metric))
+    return;
+  search->found = TRUE;
+  search->best = route;
+}
+
+HnIp
+hn_links_get_default_gateway (HnLinks *self, guint8 family)
+{
+  static const HnIp none = { 0 };
+  BestDefault search = { .links = self };
+
+  g_return_val_if_fail (HN_IS_LINKS (self), none);
+  g_return_val_if_fail (family == 4 || family == 6, none);
+
+  drain_events (self);
+  refresh (self);
+  hn_netlink_dump (self->netlink, hn_route_message_dump (family, RT_TABLE_MAIN, 0),
+                   visit_best_default, &search, NULL);
+  return search.found ? search.best.gateway : none;
+}
+
 GArray *
 hn_links_dup_addresses (HnLinks *self)
 {

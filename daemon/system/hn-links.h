@@ -32,6 +32,9 @@ HnLinks *hn_links_new (GError **error);
 gboolean hn_links_has_route (HnLinks *self, const HnIp *ip);
 /* Whether any interface but loopback and our own devices has an address. */
 gboolean hn_links_has_address (HnLinks *self);
+/* The router of the default route of @family (4 or 6) that the kernel prefers, our own devices left
+ * aside; family 0 without one. */
+HnIp hn_links_get_default_gateway (HnLinks *self, guint8 family);
 /* Addresses of interfaces that are up, without loopback, link-local and our own devices. */
 GArray *hn_links_dup_addresses (HnLinks *self); /* of HnIp, transfer full */
 

@@ -148,6 +148,7 @@ hn_route_info_parse (struct nlmsghdr *message, HnRouteInfo *out)
   out->table = get_u32 (attributes[RTA_TABLE], info->rtm_table);
   out->metric = get_u32 (attributes[RTA_PRIORITY], 0);
   out->ifindex = (int) get_u32 (attributes[RTA_OIF], 0);
+  get_ip (attributes[RTA_GATEWAY], family, &out->gateway);
   out->protocol = info->rtm_protocol;
   out->type = info->rtm_type;
   return TRUE;

@@ -33,7 +33,8 @@ typedef struct
   HnPrefix destination;
   guint32 table;
   guint32 metric;
-  int ifindex; /* of the only next hop, 0 otherwise */
+  int ifindex;  /* of the only next hop, 0 otherwise */
+  HnIp gateway; /* of the only next hop, family 0 without one */
   guint8 protocol;
   guint8 type; /* RTN_ */
 } HnRouteInfo;

@@ -350,6 +350,7 @@ finish (GTask *task)
       result->n_relays = 1;
       result->relays[0] = (HnRelayView){ 999, g_strdup ("hs"), g_strdup ("Lab"), 1234 };
       result->time = 1795000000;
+      result->port_mapping = "pcp";
       g_task_return_pointer (task, result, (GDestroyNotify) hn_netcheck_result_free);
       return;
     }

@@ -451,7 +451,8 @@ test_netcheck (Fixture *f, gconstpointer data)
   printed = g_variant_print (answer.reply, FALSE);
   g_assert_cmpstr (printed, ==,
                    "({'Udp': <true>, 'Ipv4': <'192.0.2.1:41641'>, 'MappingVaries': <false>, "
-                   "'CaptivePortal': <false>, 'Relays': <[{'Id': <uint32 999>, 'Code': <'hs'>, "
+                   "'CaptivePortal': <false>, 'PortMapping': <'pcp'>, "
+                   "'Relays': <[{'Id': <uint32 999>, 'Code': <'hs'>, "
                    "'Name': <'Lab'>, 'Latency': <uint64 1234>}]>, 'Time': <int64 1795000000>},)");
 }
 

@@ -379,6 +379,8 @@ test_events (Fixture *fixture, gconstpointer data)
   HnPrefix route = prefix ("100.64.0.2/32");
   Events events = { 0 };
   HnIp ip_out = prefix ("192.0.2.77").ip;
+  HnIp gateway;
+  char text[HN_IP_TEXT_MAX];
   g_autoptr (GArray) usable = NULL;
 
   if (skipped ())
@@ -427,6 +429,17 @@ test_events (Fixture *fixture, gconstpointer data)
   g_assert_true (ip ("route add default dev up0"));
   settle ();
   g_assert_cmpuint (events.major, ==, 2);
+
+  /* The way out that the kernel prefers has a router, or none. */
+  gateway = hn_links_get_default_gateway (fixture->links, 4);
+  g_assert_cmpuint (gateway.family, ==, 0);
+  g_assert_true (ip ("route replace default via 192.0.2.8 dev up0 metric 20"));
+  g_assert_true (ip ("route replace default via 192.0.2.9 dev up0 metric 10"));
+  g_assert_cmpuint (hn_links_get_default_gateway (fixture->links, 4).family, ==, 0);
+  g_assert_true (ip ("route del default metric 0"));
+  gateway = hn_links_get_default_gateway (fixture->links, 4);
+  g_assert_cmpstr (hn_ip_format (&gateway, text), ==, "192.0.2.9");
+  g_assert_cmpuint (hn_links_get_default_gateway (fixture->links, 6).family, ==, 0);
 
   /* Somebody removes what is ours. */
   g_assert_true (ip ("route del 100.64.0.2/32 table 26728"));
