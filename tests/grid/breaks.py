@@ -152,6 +152,8 @@ class NatLostHard(NatLost):
 class NatHard(Fault):
     """The NAT of a becomes one that no direct path to b's leads through."""
 
+    LIMIT = 8.0  # a tailscaled goes on sending to the port that is no more for nearly seven
+
     def begin(self):
         self.lab.set_nat("a", "hard")
 
