@@ -101,6 +101,7 @@ typedef enum
   HN_PATH_RETRACT_NAME,  /* what it may have from the map only, so that the next step counts */
   HN_PATH_RETRACT_EMPTY, /* none of them is good */
   HN_PATH_RETRACT_CALL,  /* these are */
+  HN_PATH_RETRACT_AGAIN, /* all of it, if nothing came of it */
 } HnPathRetract;
 
 /* What a conversation with a peer needs; absent at rest. */
@@ -136,6 +137,9 @@ typedef struct
   gboolean call_pending; /* once our own endpoints are fresh */
   gboolean told;         /* the peer's list of our endpoints names all it may send to */
   HnPathRetract retract;
+  guint retract_left;     /* how often it may be said again */
+  gint64 retracted_us;    /* when it was first said */
+  gint64 relayed_us;      /* data, over the relay */
   HnEndpoint mapped;      /* our address as the peer sees it */
   HnEndpoint best_mapped; /* the same, by the last pong of best; family 0 unknown */
   HnEndpoint stale;       /* what it was before, until the peer was told; family 0 nothing */

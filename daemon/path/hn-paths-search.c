@@ -199,7 +199,8 @@ hn_paths_round (HnPaths *self, HnPathTalk *talk, gint64 min_gap_us, gint64 now_u
   if (min_gap_us >= 0)
     return;
   talk->round_us = now_us;
-  if (talk->retract_us == G_MAXINT64 && (sent || talk->n_candidates == 0 || talk->called_us == 0))
+  if ((talk->retract_us == G_MAXINT64 || talk->retract == HN_PATH_RETRACT_AGAIN)
+      && (sent || talk->n_candidates == 0 || talk->called_us == 0))
     {
       gint64 sought_for = now_us - talk->sought_us;
       gint64 gap = sought_for < EARLY_US       ? 900 * HN_PATHS_MS

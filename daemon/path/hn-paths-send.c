@@ -11,6 +11,8 @@
 #define ALL_PING_INTERVAL_US 500
 #define ALL_PING_BURST 4000
 #define RETRACT_GAP_US (30 * HN_PATHS_MS)
+#define RETRACT_AGAIN_US (300 * HN_PATHS_MS)
+#define RETRACT_REPEATS 3
 #define ENDPOINTS_FRESH_US (27 * HN_PATHS_SECOND)
 
 gboolean
@@ -229,7 +231,6 @@ hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
         list[n++] = talk->mapped;
       if (talk->stale.ip.family != 0)
         list[n++] = talk->stale;
-      memset (&talk->stale, 0, sizeof talk->stale);
       send_endpoints (self, peer, list, n);
       talk->retract = HN_PATH_RETRACT_EMPTY;
       talk->retract_us = now_us + RETRACT_GAP_US;
@@ -241,6 +242,20 @@ hn_paths_retract_tick (HnPaths *self, HnPathTalk *talk, gint64 now_us)
       break;
     case HN_PATH_RETRACT_CALL:
       hn_paths_call (self, peer, now_us);
+      talk->retract = HN_PATH_RETRACT_AGAIN;
+      talk->retract_us = now_us + RETRACT_AGAIN_US;
+      break;
+    case HN_PATH_RETRACT_AGAIN:
+      /* What broke the path may have broken the relay's connection too, with the words in it. */
+      if (talk->active && talk->retract_left > 0
+          && MAX (talk->heard_us, talk->relayed_us) < talk->retracted_us)
+        {
+          talk->retract_left--;
+          talk->retract = HN_PATH_RETRACT_NAME;
+          hn_paths_retract_tick (self, talk, now_us);
+          return;
+        }
+      memset (&talk->stale, 0, sizeof talk->stale);
       break;
     }
   hn_paths_queue_update (self, talk);
@@ -251,8 +266,10 @@ hn_paths_retract (HnPaths *self, HnPathPeer *peer, gint64 now_us)
 {
   HnPathTalk *talk = peer->talk;
 
-  if (talk->retract_us != G_MAXINT64)
+  if (talk->retract_us != G_MAXINT64 && talk->retract != HN_PATH_RETRACT_AGAIN)
     return;
+  talk->retracted_us = now_us;
+  talk->retract_left = RETRACT_REPEATS;
   talk->retract
       = talk->told && talk->stale.ip.family == 0 ? HN_PATH_RETRACT_EMPTY : HN_PATH_RETRACT_NAME;
   talk->told = FALSE;

@@ -408,8 +408,10 @@ hn_paths_heard_over_relay (HnPaths *self, HnPathPeer *peer, gint64 now_us)
 {
   HnPathTalk *talk = peer->talk;
 
-  if (talk != NULL)
-    hn_paths_doubt (self, talk, now_us);
+  if (talk == NULL)
+    return;
+  talk->relayed_us = now_us;
+  hn_paths_doubt (self, talk, now_us);
 }
 
 void

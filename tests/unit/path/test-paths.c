@@ -329,7 +329,7 @@ test_own_address (void)
 
 /* The NAT forgot its mappings or got another address, and nobody is told. */
 static void
-check_nat_changes (gboolean stubborn)
+check_nat_changes (gboolean stubborn, gboolean relay_too)
 {
   g_autoptr (Sim) sim = start (SIM_NAT_EASY, SIM_NAT_NONE);
   gint64 took;
@@ -338,6 +338,12 @@ check_nat_changes (gboolean stubborn)
   sim_run (sim, 20 * SECOND);
   sim_mark (sim);
   sim_move (&sim->nodes[0], "192.168.1.2:41641", "198.51.100.99:999");
+  if (relay_too)
+    {
+      sim->relay_down = TRUE;
+      sim_run (sim, 400 * MS);
+      sim->relay_down = FALSE;
+    }
   took = sim_run_until_direct (sim, 0, 10 * SECOND);
   sim_run (sim, 3 * SECOND);
   g_test_message ("no data for %d ms, direct after %d ms", (int) (sim->nodes[0].worst_gap_us / MS),
@@ -350,8 +356,10 @@ check_nat_changes (gboolean stubborn)
 static void
 test_nat_changes (void)
 {
-  check_nat_changes (FALSE);
-  check_nat_changes (TRUE);
+  check_nat_changes (FALSE, FALSE);
+  check_nat_changes (TRUE, FALSE);
+  /* what the router forgot may be our relay's connection, too */
+  check_nat_changes (TRUE, TRUE);
 }
 
 /* A machine that learns later of a new disco key of the other. */
