@@ -471,6 +471,7 @@ hn_tailnet_device_up (HnTailnet *self)
   push_addresses (self, netmap);
   hn_tailnet_push_filter (self, netmap);
   hn_tailnet_push_local_addresses (self);
+  hn_tailnet_push_reachable (self);
   if (hn_netmap_get_derp_map (netmap) != NULL)
     hn_dataplane_set_derp_map (device->dataplane, hn_netmap_get_derp_map (netmap));
   hn_tailnet_choose_home (self);
@@ -509,6 +510,7 @@ hn_tailnet_device_down (HnTailnet *self)
   g_clear_pointer (&device->report, hn_net_report_unref);
   g_clear_pointer (&device->endpoints, g_array_unref);
   device->home_latency_us = 0;
+  device->control_reachable = FALSE;
   if (had)
     {
       hn_peer_list_clear_paths (self->peers);

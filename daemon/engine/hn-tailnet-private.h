@@ -41,10 +41,11 @@ typedef struct
   char *home_health;
   char *relay_told; /* owned; the last problem of the home relay that the log has */
   guint home_failures;
-  GHashTable *failed_relays; /* region -> when it failed, seconds on our clock */
-  HnNetReport *report;       /* owned; the last look at the network, NULL none yet */
-  GArray *endpoints;         /* owned; of HnTypedEndpoint; where we may be reached, NULL unknown */
-  gint64 home_latency_us;    /* as shown; 0 unknown */
+  GHashTable *failed_relays;  /* region -> when it failed, seconds on our clock */
+  HnNetReport *report;        /* owned; the last look at the network, NULL none yet */
+  GArray *endpoints;          /* owned; of HnTypedEndpoint; where we may be reached, NULL unknown */
+  gint64 home_latency_us;     /* as shown; 0 unknown */
+  gboolean control_reachable; /* as the data plane was told */
   gboolean filter_asks_for_peers; /* what is compiled depends on more than the rules */
   guint filter_skipped;           /* rules that are not fully in force */
 } HnTailnetDevice;
@@ -130,6 +131,8 @@ void hn_tailnet_choose_home (HnTailnet *self);
 
 /* hn-tailnet-reach.c */
 void hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap);
+/* Tells the data plane whether the server hears of another home relay. */
+void hn_tailnet_push_reachable (HnTailnet *self);
 /* Whether peers that changed may mean something for the filter. */
 gboolean hn_tailnet_filter_minds (HnTailnet *self, const HnNetmapChange *change);
 void hn_tailnet_push_local_addresses (HnTailnet *self);

@@ -68,6 +68,18 @@ hn_tailnet_push_filter (HnTailnet *self, HnNetmap *netmap)
 }
 
 void
+hn_tailnet_push_reachable (HnTailnet *self)
+{
+  HnTailnetDevice *device = &self->device;
+  gboolean reachable = self->control != NULL && hn_control_client_is_reachable (self->control);
+
+  if (device->dataplane == NULL || reachable == device->control_reachable)
+    return;
+  device->control_reachable = reachable;
+  hn_dataplane_set_control_reachable (device->dataplane, reachable);
+}
+
+void
 hn_tailnet_push_local_addresses (HnTailnet *self)
 {
   g_autoptr (GArray) addresses = hn_links_dup_addresses (self->services.links);

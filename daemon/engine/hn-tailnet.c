@@ -355,6 +355,8 @@ on_reconcile (gpointer user_data)
       arm_expiry (self);
     }
 
+  hn_tailnet_push_reachable (self);
+
   if (!self->wanted && !input.login_pending && self->busy == 0 && self->control != NULL)
     {
       hn_tailnet_drop_control (self);
