@@ -26,13 +26,13 @@ GPtrArray *
 hn_cli_find_by_server (HnCli *cli, const char *server)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
+  g_autoptr (GPtrArray) paths = hn_client_list_tailnets (cli->client);
   g_autofree char *wanted = strip_slashes (server);
 
   for (guint i = 0; i < paths->len; i++)
     {
       const char *path = g_ptr_array_index (paths, i);
-      g_autofree char *url = headnet_client_get_string (cli->client, path, "ServerUrl");
+      g_autofree char *url = hn_client_get_string (cli->client, path, "ServerUrl");
 
       if (g_ascii_strcasecmp (url, wanted) == 0)
         g_ptr_array_add (found, g_strdup (path));
@@ -43,7 +43,7 @@ hn_cli_find_by_server (HnCli *cli, const char *server)
 static gboolean
 is_published (HnCli *cli, gpointer data)
 {
-  return headnet_client_has_tailnet (cli->client, data);
+  return hn_client_has_tailnet (cli->client, data);
 }
 
 char *
@@ -75,9 +75,9 @@ hn_cli_add_tailnet (HnCli *cli, const char *server, const char *name, const char
     g_variant_builder_add (&settings, "{sv}", "CaCertificate", g_variant_new_string (ca));
   if (host_name != NULL)
     g_variant_builder_add (&settings, "{sv}", "HostName", g_variant_new_string (host_name));
-  reply = headnet_client_call_sync (cli->client, NULL, "AddTailnet",
-                                    g_variant_new ("(a{sv})", &settings), TRUE,
-                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  reply
+      = hn_client_call_sync (cli->client, NULL, "AddTailnet", g_variant_new ("(a{sv})", &settings),
+                             TRUE, HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
   if (reply == NULL)
     {
       *code = hn_cli_fail (error);
@@ -96,7 +96,7 @@ hn_cli_add_tailnet (HnCli *cli, const char *server, const char *name, const char
 gboolean
 hn_cli_login_is_pending (HnCli *cli, const char *path)
 {
-  g_autoptr (GVariant) pending = headnet_client_get_property (cli->client, path, "LoginPending");
+  g_autoptr (GVariant) pending = hn_client_get_property (cli->client, path, "LoginPending");
 
   return pending != NULL && g_variant_is_of_type (pending, G_VARIANT_TYPE_BOOLEAN)
          && g_variant_get_boolean (pending);
@@ -116,14 +116,14 @@ hn_cli_login (HnCli *cli, const char *path, const char *key, gboolean accept_ser
     g_variant_builder_add (&options, "{sv}", "AuthKey", g_variant_new_string (key));
   if (accept_server_key)
     g_variant_builder_add (&options, "{sv}", "AcceptServerKey", g_variant_new_boolean (TRUE));
-  reply = headnet_client_call_sync (cli->client, path, "Login", g_variant_new ("(a{sv})", &options),
-                                    TRUE, timeout_ms, NULL, &error);
+  reply = hn_client_call_sync (cli->client, path, "Login", g_variant_new ("(a{sv})", &options),
+                               TRUE, timeout_ms, NULL, &error);
   if (reply != NULL)
     return HN_EXIT_DONE;
   if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_TIMEOUT)
       && g_get_monotonic_time () - begin >= (gint64) timeout_ms * 1000)
     {
-      g_autofree char *server = headnet_client_get_string (cli->client, path, "ServerUrl");
+      g_autofree char *server = hn_client_get_string (cli->client, path, "ServerUrl");
 
       hn_cli_complain (_ ("The server did not answer in time; “headnetctl check-server %s” shows "
                           "how far one gets"),
@@ -142,8 +142,8 @@ HnExit
 hn_cli_show_login_url (HnCli *cli, const char *path)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = headnet_client_call_sync (
-      cli->client, path, "GetLoginUrl", NULL, FALSE, HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  g_autoptr (GVariant) reply = hn_client_call_sync (cli->client, path, "GetLoginUrl", NULL, FALSE,
+                                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
   g_autofree char *clean = NULL;
   const char *url;
 

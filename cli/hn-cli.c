@@ -122,7 +122,7 @@ hn_cli_connect (HnCli *cli, gboolean start)
 {
   g_autoptr (GError) error = NULL;
 
-  cli->client = headnet_client_new_sync (NULL, &error);
+  cli->client = hn_client_new_sync (NULL, &error);
   if (cli->client == NULL)
     return hn_cli_fail (error);
   /* GIO ignores it, but whoever closes our output, such as "head", wants no more of it */
@@ -130,7 +130,7 @@ hn_cli_connect (HnCli *cli, gboolean start)
   g_signal_connect_swapped (cli->client, "changed", G_CALLBACK (on_news), cli);
   g_signal_connect_swapped (cli->client, "peers-changed", G_CALLBACK (on_news), cli);
   g_signal_connect_swapped (cli->client, "running-changed", G_CALLBACK (on_news), cli);
-  if (start && !headnet_client_start_sync (cli->client, NULL, &error))
+  if (start && !hn_client_start_sync (cli->client, NULL, &error))
     return hn_cli_fail (error);
   return HN_EXIT_DONE;
 }
@@ -139,14 +139,14 @@ char *
 hn_cli_find_tailnet (HnCli *cli, const char *name)
 {
   static const char *const properties[] = { "Name", "Id" };
-  g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
+  g_autoptr (GPtrArray) paths = hn_client_list_tailnets (cli->client);
 
   /* an id stays when the name changes: the name of one may be the id of another */
   for (gsize p = 0; p < G_N_ELEMENTS (properties); p++)
     for (guint i = 0; i < paths->len; i++)
       {
         const char *path = g_ptr_array_index (paths, i);
-        g_autofree char *shown = headnet_client_get_string (cli->client, path, properties[p]);
+        g_autofree char *shown = hn_client_get_string (cli->client, path, properties[p]);
 
         if (strcmp (shown, name) == 0)
           return g_strdup (path);
@@ -157,9 +157,9 @@ hn_cli_find_tailnet (HnCli *cli, const char *name)
 char *
 hn_cli_pick (HnCli *cli, HnExit *code)
 {
-  g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
+  g_autoptr (GPtrArray) paths = hn_client_list_tailnets (cli->client);
 
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     {
       *code = hn_cli_no_service ();
       return NULL;
@@ -222,7 +222,7 @@ hn_cli_wait (HnCli *cli, gboolean (*done) (HnCli *cli, gpointer data), gpointer 
       /* what comes while it is asked, in a call that it makes, is news again */
       cli->news = FALSE;
       met = done (cli, data);
-      if (met || headnet_client_is_closed (cli->client))
+      if (met || hn_client_is_closed (cli->client))
         break;
       if (deadline.expired)
         break;
@@ -237,7 +237,7 @@ hn_cli_wait (HnCli *cli, gboolean (*done) (HnCli *cli, gpointer data), gpointer 
 char *
 hn_cli_get_state (HnCli *cli, const char *path)
 {
-  return headnet_client_get_string (cli->client, path, "State");
+  return hn_client_get_string (cli->client, path, "State");
 }
 
 gboolean
@@ -262,8 +262,8 @@ HnExit
 hn_cli_call (HnCli *cli, const char *path, const char *method, GVariant *parameters)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply = headnet_client_call_sync (
-      cli->client, path, method, parameters, TRUE, HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  g_autoptr (GVariant) reply = hn_client_call_sync (cli->client, path, method, parameters, TRUE,
+                                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
 
   return reply != NULL ? HN_EXIT_DONE : hn_cli_fail (error);
 }
@@ -281,8 +281,8 @@ hn_cli_set_string (HnCli *cli, const char *path, const char *key, const char *va
 char *
 hn_cli_explain_state (HnCli *cli, const char *path)
 {
-  g_autofree char *reason = headnet_client_get_string (cli->client, path, "StateReason");
-  g_autoptr (GVariant) health = headnet_client_get_property (cli->client, path, "Health");
+  g_autofree char *reason = hn_client_get_string (cli->client, path, "StateReason");
+  g_autoptr (GVariant) health = hn_client_get_property (cli->client, path, "Health");
   gsize n = health != NULL ? g_variant_n_children (health) : 0;
 
   if (reason[0] == '\0')

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "headnet-client-private.h"
+#include "hn-client.h"
 
 /* The exit codes that scripts rely on. */
 typedef enum
@@ -23,8 +23,8 @@ typedef enum
 
 typedef struct
 {
-  HeadnetClient *client; /* owned, NULL before hn_cli_connect() */
-  char *tailnet;         /* --tailnet, nullable */
+  HnClient *client; /* owned, NULL before hn_cli_connect() */
+  char *tailnet;    /* --tailnet, nullable */
   gboolean json;
   gboolean news; /* the service said something since a wait last looked */
 } HnCli;

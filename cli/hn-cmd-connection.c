@@ -69,7 +69,7 @@ is_final (const char *reason)
 static gboolean
 tell_reason (HnCli *cli, Progress *progress)
 {
-  g_autofree char *reason = headnet_client_get_string (cli->client, progress->path, "StateReason");
+  g_autofree char *reason = hn_client_get_string (cli->client, progress->path, "StateReason");
   g_autofree char *text = NULL;
 
   if (reason[0] == '\0' || g_strcmp0 (reason, progress->told) == 0)
@@ -120,13 +120,13 @@ is_up (HnCli *cli, gpointer data)
   Progress *progress = data;
   g_autofree char *state = hn_cli_get_state (cli, progress->path);
 
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     {
       hn_cli_complain (_ ("The service headnetd ended"));
       progress->code = HN_EXIT_NO_SERVICE;
       return TRUE;
     }
-  if (!headnet_client_has_tailnet (cli->client, progress->path))
+  if (!hn_client_has_tailnet (cli->client, progress->path))
     {
       hn_cli_complain (_ ("Somebody removed the tailnet"));
       progress->code = HN_EXIT_NOT_FOUND;
@@ -153,7 +153,7 @@ timed_out (HnCli *cli, const char *path)
   g_autofree char *text = NULL;
   g_autofree char *state = NULL;
 
-  if (headnet_client_is_closed (cli->client))
+  if (hn_client_is_closed (cli->client))
     {
       hn_cli_complain (_ ("The system bus went away"));
       return HN_EXIT_NO_SERVICE;
@@ -173,8 +173,8 @@ timed_out (HnCli *cli, const char *path)
 static void
 print_connected (HnCli *cli, const char *path)
 {
-  g_autofree char *name = headnet_client_get_string (cli->client, path, "NodeName");
-  g_autoptr (GVariant) all = headnet_client_dup_properties (cli->client, path);
+  g_autofree char *name = hn_client_get_string (cli->client, path, "NodeName");
+  g_autoptr (GVariant) all = hn_client_dup_properties (cli->client, path);
   g_autofree char *addresses = all != NULL ? hn_dict_join (all, "Addresses", ", ") : g_strdup ("");
   g_autofree char *text = g_strdup_printf (_ ("Connected as %s (%s)"), name, addresses);
   g_autofree char *clean = hn_clean (text);
@@ -189,8 +189,8 @@ print_connected (HnCli *cli, const char *path)
 static gboolean
 was_never_enrolled (HnCli *cli, const char *path)
 {
-  g_autofree char *reason = headnet_client_get_string (cli->client, path, "StateReason");
-  g_autofree char *node = headnet_client_get_string (cli->client, path, "NodeName");
+  g_autofree char *reason = hn_client_get_string (cli->client, path, "StateReason");
+  g_autofree char *node = hn_client_get_string (cli->client, path, "NodeName");
 
   return hn_cli_state_is (cli, path, "needs-login") && !hn_cli_login_is_pending (cli, path)
          && node[0] == '\0' && strcmp (reason, "key-expired") != 0
@@ -202,8 +202,8 @@ was_never_enrolled (HnCli *cli, const char *path)
 static char *
 add_again (HnCli *cli, const char *path, const UpOptions *options, HnExit *code)
 {
-  g_autoptr (GVariant) old = headnet_client_get_property (cli->client, path, "Preferences");
-  g_autofree char *name = headnet_client_get_string (cli->client, path, "Name");
+  g_autoptr (GVariant) old = hn_client_get_property (cli->client, path, "Preferences");
+  g_autofree char *name = hn_client_get_string (cli->client, path, "Name");
   g_auto (GVariantDict) rest = G_VARIANT_DICT_INIT (old);
   g_autofree char *host_name = NULL;
   g_autofree char *added = NULL;
@@ -237,7 +237,7 @@ pick_or_add (HnCli *cli, const UpOptions *options, gboolean *is_new, HnExit *cod
       path = hn_cli_find_tailnet (cli, cli->tailnet);
       if (path != NULL && !g_ptr_array_find_with_equal_func (found, path, g_str_equal, NULL))
         {
-          g_autofree char *url = headnet_client_get_string (cli->client, path, "ServerUrl");
+          g_autofree char *url = hn_client_get_string (cli->client, path, "ServerUrl");
 
           hn_cli_complain (_ ("The tailnet “%s” belongs to the server %s"), cli->tailnet, url);
           *code = HN_EXIT_USAGE;
@@ -296,7 +296,7 @@ wait_until_up (HnCli *cli, Progress *progress, int timeout)
 static void
 say_it_stays (HnCli *cli, const char *path)
 {
-  g_autofree char *name = headnet_client_get_string (cli->client, path, "Name");
+  g_autofree char *name = hn_client_get_string (cli->client, path, "Name");
 
   hn_cli_complain (
       _ ("The tailnet “%s” was added; “headnetctl tailnet remove %s” removes it if that "
@@ -335,7 +335,7 @@ bring_up (HnCli *cli, const UpOptions *options, const char *key)
       if (code != HN_EXIT_DONE)
         return code;
     }
-  before = headnet_client_get_string (cli->client, path, "StateReason");
+  before = hn_client_get_string (cli->client, path, "StateReason");
   progress.before = before;
   code = hn_cli_call (
       cli, path, "Connect",
@@ -397,9 +397,9 @@ run_down (HnCli *cli, int argc, char **argv)
     return hn_cli_usage (verb, _ ("Too many arguments"));
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     return HN_EXIT_DONE; /* what does not run is down */
-  paths = headnet_client_list_tailnets (cli->client);
+  paths = hn_client_list_tailnets (cli->client);
   if (paths->len == 0 && cli->tailnet == NULL)
     return HN_EXIT_DONE;
   path = hn_cli_pick (cli, &code);

@@ -81,7 +81,7 @@ run_ping (HnCli *cli, int argc, char **argv)
     return hn_cli_usage (verb, _ ("The number of tries is at least 1"));
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     {
       hn_cli_complain (_ ("Not connected; “headnetctl up” connects"));
       return HN_EXIT_NOT_CONNECTED;
@@ -98,9 +98,9 @@ run_ping (HnCli *cli, int argc, char **argv)
       g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
       if (kind != NULL)
         g_variant_builder_add (&options, "{sv}", "Kind", g_variant_new_string (kind));
-      reply = headnet_client_call_sync (cli->client, path, "Ping",
-                                        g_variant_new ("(sa{sv})", argv[1], &options), FALSE,
-                                        HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+      reply = hn_client_call_sync (cli->client, path, "Ping",
+                                   g_variant_new ("(sa{sv})", argv[1], &options), FALSE,
+                                   HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
       if (reply != NULL)
         {
           pong = g_variant_get_child_value (reply, 0);
@@ -163,8 +163,8 @@ is_meant (Watch *watch, const char *path)
 
   if (watch->cli->tailnet == NULL)
     return TRUE;
-  name = headnet_client_get_string (watch->cli->client, path, "Name");
-  id = headnet_client_get_string (watch->cli->client, path, "Id");
+  name = hn_client_get_string (watch->cli->client, path, "Name");
+  id = hn_client_get_string (watch->cli->client, path, "Id");
   return strcmp (name, watch->cli->tailnet) == 0 || strcmp (id, watch->cli->tailnet) == 0;
 }
 
@@ -197,11 +197,11 @@ print_event (Watch *watch, const char *name, const char *event, GVariantDict *mo
 static void
 print_state (Watch *watch, const char *path)
 {
-  g_autofree char *state = headnet_client_get_string (watch->cli->client, path, "State");
-  g_autofree char *reason = headnet_client_get_string (watch->cli->client, path, "StateReason");
+  g_autofree char *state = hn_client_get_string (watch->cli->client, path, "State");
+  g_autofree char *reason = hn_client_get_string (watch->cli->client, path, "StateReason");
   g_autofree char *why = hn_cli_explain_state (watch->cli, path);
   g_autofree char *line = g_strdup_printf ("%s%s%s", state, why[0] != '\0' ? ": " : "", why);
-  g_autofree char *name = headnet_client_get_string (watch->cli->client, path, "Name");
+  g_autofree char *name = hn_client_get_string (watch->cli->client, path, "Name");
   Shown *shown = g_hash_table_lookup (watch->shown, path);
   GVariantDict more;
 
@@ -240,8 +240,8 @@ learn_name (Watch *watch, const char *path, GVariant *peer)
 static void
 learn_names (Watch *watch, const char *path)
 {
-  g_autoptr (GVariant) reply = headnet_client_call_sync (watch->cli->client, path, "GetPeers", NULL,
-                                                         FALSE, -1, NULL, NULL);
+  g_autoptr (GVariant) reply
+      = hn_client_call_sync (watch->cli->client, path, "GetPeers", NULL, FALSE, -1, NULL, NULL);
   g_autoptr (GVariant) peers = reply != NULL ? g_variant_get_child_value (reply, 1) : NULL;
 
   for (gsize i = 0; peers != NULL && i < g_variant_n_children (peers); i++)
@@ -253,13 +253,13 @@ learn_names (Watch *watch, const char *path)
 }
 
 static void
-on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
+on_watch_changed (HnClient *client, const char *path, gpointer user_data)
 {
   Watch *watch = user_data;
   Shown *shown = g_hash_table_lookup (watch->shown, path);
   GVariantDict more;
 
-  if (headnet_client_has_tailnet (client, path))
+  if (hn_client_has_tailnet (client, path))
     {
       /* what a new service has is heard of before the service itself */
       print_running (watch, TRUE);
@@ -268,7 +268,7 @@ on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
       return;
     }
   /* where the service ended, that is said, and not that its tailnets are gone */
-  if (shown != NULL && headnet_client_is_running (client))
+  if (shown != NULL && hn_client_is_running (client))
     {
       g_variant_dict_init (&more, NULL);
       print_event (watch, shown->name, "removed", &more, _ ("the tailnet was removed"));
@@ -277,30 +277,30 @@ on_watch_changed (HeadnetClient *client, const char *path, gpointer user_data)
 }
 
 static void
-on_watch_running (HeadnetClient *client, gpointer user_data)
+on_watch_running (HnClient *client, gpointer user_data)
 {
   Watch *watch = user_data;
 
-  if (headnet_client_is_closed (client))
+  if (hn_client_is_closed (client))
     {
       g_main_loop_quit (watch->loop);
       return;
     }
-  if (!headnet_client_is_running (client))
+  if (!hn_client_is_running (client))
     {
       g_hash_table_remove_all (watch->shown);
       g_hash_table_remove_all (watch->names);
     }
-  print_running (watch, headnet_client_is_running (client));
+  print_running (watch, hn_client_is_running (client));
 }
 
 static void
-on_watch_peers (HeadnetClient *client, const char *path, GVariant *parameters, gpointer user_data)
+on_watch_peers (HnClient *client, const char *path, GVariant *parameters, gpointer user_data)
 {
   Watch *watch = user_data;
   g_autoptr (GVariant) changed = NULL;
   g_autofree const char **removed = NULL;
-  g_autofree char *tailnet = headnet_client_get_string (client, path, "Name");
+  g_autofree char *tailnet = hn_client_get_string (client, path, "Name");
   guint64 generation;
   GVariantDict more;
 
@@ -365,19 +365,19 @@ run_watch (HnCli *cli, int argc, char **argv)
   watch.shown = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, shown_free);
   watch.names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   watch.loop = loop = g_main_loop_new (NULL, FALSE);
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     on_watch_running (cli->client, &watch);
   g_signal_connect (cli->client, "changed", G_CALLBACK (on_watch_changed), &watch);
   g_signal_connect (cli->client, "running-changed", G_CALLBACK (on_watch_running), &watch);
   g_signal_connect (cli->client, "peers-changed", G_CALLBACK (on_watch_peers), &watch);
-  paths = headnet_client_list_tailnets (cli->client);
+  paths = hn_client_list_tailnets (cli->client);
   for (guint i = 0; i < paths->len; i++)
     {
       if (is_meant (&watch, g_ptr_array_index (paths, i)))
         learn_names (&watch, g_ptr_array_index (paths, i));
       on_watch_changed (cli->client, g_ptr_array_index (paths, i), &watch);
     }
-  if (!headnet_client_is_closed (cli->client))
+  if (!hn_client_is_closed (cli->client))
     g_main_loop_run (loop); /* until a signal ends the program, or the bus */
   g_signal_handlers_disconnect_by_data (cli->client, &watch);
   g_hash_table_unref (watch.shown);
@@ -402,14 +402,14 @@ only_tailnet (HnCli *cli)
 
   if (cli->tailnet != NULL)
     return hn_cli_find_tailnet (cli, cli->tailnet);
-  paths = headnet_client_list_tailnets (cli->client);
+  paths = hn_client_list_tailnets (cli->client);
   return paths->len == 1 ? g_strdup (g_ptr_array_index (paths, 0)) : NULL;
 }
 
 static gboolean
 peer_is_online (HnCli *cli, const char *path, const char *name)
 {
-  g_autoptr (GVariant) reply = headnet_client_call_sync (
+  g_autoptr (GVariant) reply = hn_client_call_sync (
       cli->client, path, "GetPeer", g_variant_new ("(s)", name), FALSE, -1, NULL, NULL);
   g_autoptr (GVariant) peer = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 
@@ -421,8 +421,7 @@ is_there (HnCli *cli, gpointer data)
 {
   Wait *wait = data;
   g_autofree char *path = only_tailnet (cli);
-  g_autofree char *state
-      = path != NULL ? headnet_client_get_string (cli->client, path, "State") : NULL;
+  g_autofree char *state = path != NULL ? hn_client_get_string (cli->client, path, "State") : NULL;
 
   /* no service, or no tailnet, is a stopped one */
   if (g_strcmp0 (state != NULL ? state : "stopped", wait->state) != 0)
@@ -436,13 +435,13 @@ is_there (HnCli *cli, gpointer data)
 }
 
 static void
-on_wait_peers (HeadnetClient *client, const char *path, GVariant *parameters, gpointer user_data)
+on_wait_peers (HnClient *client, const char *path, GVariant *parameters, gpointer user_data)
 {
   ((Wait *) user_data)->ask = TRUE;
 }
 
 static void
-on_wait_changed (HeadnetClient *client, const char *path, gpointer user_data)
+on_wait_changed (HnClient *client, const char *path, gpointer user_data)
 {
   ((Wait *) user_data)->ask = TRUE;
 }
@@ -454,7 +453,7 @@ gave_up (HnCli *cli, Wait *wait)
   g_autofree char *state = NULL;
   g_autofree char *why = NULL;
 
-  if (headnet_client_is_closed (cli->client))
+  if (hn_client_is_closed (cli->client))
     {
       hn_cli_complain (_ ("The system bus went away"));
       return HN_EXIT_NO_SERVICE;
@@ -503,7 +502,7 @@ run_wait (HnCli *cli, int argc, char **argv)
         verb, _ ("A state is stopped, needs-login, needs-approval, starting or running"));
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
-  paths = headnet_client_list_tailnets (cli->client);
+  paths = hn_client_list_tailnets (cli->client);
   /* a name that is wrong is better said than waited for; where the service is still to come, or the
    * first tailnet, nobody knows yet */
   if (paths->len > 1 || (paths->len == 1 && cli->tailnet != NULL))

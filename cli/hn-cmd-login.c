@@ -19,13 +19,13 @@ is_signed_in (HnCli *cli, gpointer data)
 {
   SignIn *sign_in = data;
 
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     {
       hn_cli_complain (_ ("The service headnetd ended"));
       sign_in->code = HN_EXIT_NO_SERVICE;
       return TRUE;
     }
-  if (!headnet_client_has_tailnet (cli->client, sign_in->path))
+  if (!hn_client_has_tailnet (cli->client, sign_in->path))
     {
       hn_cli_complain (_ ("Somebody removed the tailnet"));
       sign_in->code = HN_EXIT_NOT_FOUND;
@@ -48,11 +48,11 @@ sign_in (HnCli *cli, const char *path, int timeout)
 
   if (!hn_cli_wait (cli, is_signed_in, &state, (guint) timeout))
     {
-      hn_cli_complain (headnet_client_is_closed (cli->client)
+      hn_cli_complain (hn_client_is_closed (cli->client)
                            ? _ ("The system bus went away")
                            : _ ("Nobody approved in time; “headnetctl login” shows the address "
                                 "again"));
-      return headnet_client_is_closed (cli->client) ? HN_EXIT_NO_SERVICE : HN_EXIT_NEEDS_LOGIN;
+      return hn_client_is_closed (cli->client) ? HN_EXIT_NO_SERVICE : HN_EXIT_NEEDS_LOGIN;
     }
   if (state.code != HN_EXIT_DONE)
     return state.code;

@@ -9,7 +9,7 @@
 static GVariant *
 get_preferences (HnCli *cli, const char *path)
 {
-  g_autoptr (GVariant) value = headnet_client_get_property (cli->client, path, "Preferences");
+  g_autoptr (GVariant) value = hn_client_get_property (cli->client, path, "Preferences");
 
   if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
     return g_steal_pointer (&value);
@@ -225,7 +225,7 @@ run_get (HnCli *cli, int argc, char **argv)
 static HnExit
 tailnet_list (HnCli *cli)
 {
-  g_autoptr (GPtrArray) paths = headnet_client_list_tailnets (cli->client);
+  g_autoptr (GPtrArray) paths = hn_client_list_tailnets (cli->client);
   GVariantBuilder all;
   g_autoptr (GVariant) list = NULL;
 
@@ -233,7 +233,7 @@ tailnet_list (HnCli *cli)
   for (guint i = 0; i < paths->len; i++)
     {
       const char *path = g_ptr_array_index (paths, i);
-      g_autoptr (GVariant) properties = headnet_client_dup_properties (cli->client, path);
+      g_autoptr (GVariant) properties = hn_client_dup_properties (cli->client, path);
       g_autofree char *line = NULL;
       g_autofree char *name = NULL;
       g_autofree char *rest = NULL;
@@ -270,7 +270,7 @@ tailnet_add (HnCli *cli, const char *url, const char *name, const char *ca_file,
   for (guint i = 0; i < found->len; i++)
     {
       const char *other = g_ptr_array_index (found, i);
-      g_autofree char *other_name = headnet_client_get_string (cli->client, other, "Name");
+      g_autofree char *other_name = hn_client_get_string (cli->client, other, "Name");
 
       if (name == NULL || strcmp (name, other_name) == 0)
         {
@@ -285,7 +285,7 @@ tailnet_add (HnCli *cli, const char *url, const char *name, const char *ca_file,
   path = hn_cli_add_tailnet (cli, url, name, ca_file, host_name, &code);
   if (path == NULL)
     return code;
-  added = headnet_client_get_string (cli->client, path, "Name");
+  added = hn_client_get_string (cli->client, path, "Name");
   clean = hn_clean (added);
   if (!cli->json)
     g_print (_ ("Added “%s”; “headnetctl up --tailnet %s” connects\n"), clean, clean);
@@ -330,7 +330,7 @@ run_tailnet (HnCli *cli, int argc, char **argv)
   if ((code = hn_cli_connect (cli, arguments != 2)) != HN_EXIT_DONE)
     return code;
   if (arguments == 2)
-    return headnet_client_is_running (cli->client) ? tailnet_list (cli) : hn_cli_no_service ();
+    return hn_client_is_running (cli->client) ? tailnet_list (cli) : hn_cli_no_service ();
   if (strcmp (what, "add") == 0)
     return tailnet_add (cli, argv[2], name != NULL ? name : cli->tailnet, ca_file, host_name);
   path = hn_cli_find_tailnet (cli, argv[2]);

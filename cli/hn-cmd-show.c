@@ -43,7 +43,7 @@ print_health (GVariant *properties)
 static HnExit
 print_status (HnCli *cli, const char *path)
 {
-  g_autoptr (GVariant) all = headnet_client_dup_properties (cli->client, path);
+  g_autoptr (GVariant) all = hn_client_dup_properties (cli->client, path);
   g_autofree char *addresses = hn_dict_join (all, "Addresses", ", ");
   g_autoptr (GVariant) relay = g_variant_lookup_value (all, "HomeRelay", G_VARIANT_TYPE_VARDICT);
   g_autoptr (GVariant) user = g_variant_lookup_value (all, "User", G_VARIANT_TYPE_VARDICT);
@@ -86,7 +86,7 @@ run_status (HnCli *cli, int argc, char **argv)
     return hn_cli_usage (verb, _ ("Too many arguments"));
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     {
       /* an absent service is a stopped tailnet, and looking does not start it */
       if (cli->json)
@@ -95,7 +95,7 @@ run_status (HnCli *cli, int argc, char **argv)
         print_row (_ ("State"), "stopped");
       return HN_EXIT_NOT_CONNECTED;
     }
-  paths = headnet_client_list_tailnets (cli->client);
+  paths = hn_client_list_tailnets (cli->client);
   if (paths->len > 1 && cli->tailnet == NULL && !cli->json)
     {
       for (guint i = 0; i < paths->len; i++)
@@ -114,7 +114,7 @@ run_status (HnCli *cli, int argc, char **argv)
     return code;
   if (cli->json)
     {
-      g_autoptr (GVariant) all = headnet_client_dup_properties (cli->client, path);
+      g_autoptr (GVariant) all = hn_client_dup_properties (cli->client, path);
 
       hn_cli_print_json (all);
       return hn_cli_code_of_state (hn_dict_string (all, "State"));
@@ -139,7 +139,7 @@ pick_for_peers (HnCli *cli, HnExit *code)
 {
   if ((*code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return NULL;
-  if (headnet_client_is_running (cli->client))
+  if (hn_client_is_running (cli->client))
     return hn_cli_pick (cli, code);
   complain_not_connected (cli, NULL);
   *code = HN_EXIT_NOT_CONNECTED;
@@ -157,7 +157,7 @@ get_peers (HnCli *cli, HnExit *code)
 
   if (path == NULL)
     return NULL;
-  reply = headnet_client_call_sync (cli->client, path, "GetPeers", NULL, FALSE, -1, NULL, &error);
+  reply = hn_client_call_sync (cli->client, path, "GetPeers", NULL, FALSE, -1, NULL, &error);
   if (reply == NULL)
     {
       *code = hn_cli_fail (error);
@@ -347,8 +347,8 @@ run_peer (HnCli *cli, int argc, char **argv)
   path = pick_for_peers (cli, &code);
   if (path == NULL)
     return code;
-  reply = headnet_client_call_sync (cli->client, path, "GetPeer", g_variant_new ("(s)", argv[1]),
-                                    FALSE, -1, NULL, &error);
+  reply = hn_client_call_sync (cli->client, path, "GetPeer", g_variant_new ("(s)", argv[1]), FALSE,
+                               -1, NULL, &error);
   if (reply == NULL)
     {
       g_autofree char *state = hn_cli_get_state (cli, path);
@@ -409,9 +409,9 @@ run_check_server (HnCli *cli, int argc, char **argv)
       g_variant_builder_clear (&options);
       return code;
     }
-  reply = headnet_client_call_sync (cli->client, NULL, "CheckServer",
-                                    g_variant_new ("(sa{sv})", argv[1], &options), TRUE,
-                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  reply = hn_client_call_sync (cli->client, NULL, "CheckServer",
+                               g_variant_new ("(sa{sv})", argv[1], &options), TRUE,
+                               HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
   if (reply == NULL)
     return hn_cli_fail (error);
   steps = g_variant_get_child_value (reply, 0);
@@ -511,14 +511,14 @@ run_netcheck (HnCli *cli, int argc, char **argv)
     return hn_cli_usage (verb, _ ("Too many arguments"));
   if ((code = hn_cli_connect (cli, FALSE)) != HN_EXIT_DONE)
     return code;
-  if (!headnet_client_is_running (cli->client))
+  if (!hn_client_is_running (cli->client))
     return hn_cli_no_service ();
   if ((path = hn_cli_pick (cli, &code)) == NULL)
     return code;
   if (!cli->json && isatty (STDERR_FILENO))
     g_printerr ("%s\n", _ ("Asking the relays, at most 5 seconds ..."));
-  reply = headnet_client_call_sync (cli->client, path, "Netcheck", NULL, FALSE,
-                                    HN_CLI_CALL_TIMEOUT_MS, NULL, &error);
+  reply = hn_client_call_sync (cli->client, path, "Netcheck", NULL, FALSE, HN_CLI_CALL_TIMEOUT_MS,
+                               NULL, &error);
   if (reply == NULL)
     {
       g_autofree char *state = hn_cli_get_state (cli, path);
@@ -550,10 +550,10 @@ run_version (HnCli *cli, int argc, char **argv)
   if (argc > 1)
     return hn_cli_usage (verb, _ ("Too many arguments"));
   /* our own version needs no bus */
-  cli->client = headnet_client_new_sync (NULL, NULL);
-  if (cli->client != NULL && headnet_client_is_running (cli->client))
+  cli->client = hn_client_new_sync (NULL, NULL);
+  if (cli->client != NULL && hn_client_is_running (cli->client))
     {
-      g_autoptr (GVariant) version = headnet_client_get_manager_property (cli->client, "Version");
+      g_autoptr (GVariant) version = hn_client_get_manager_property (cli->client, "Version");
 
       if (version != NULL && g_variant_is_of_type (version, G_VARIANT_TYPE_STRING))
         service = hn_clean (g_variant_get_string (version, NULL));
