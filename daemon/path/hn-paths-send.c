@@ -10,6 +10,7 @@
 #define PEER_PING_BURST 120
 #define ALL_PING_INTERVAL_US 500
 #define ALL_PING_BURST 4000
+#define DOUBTED_FRESH_US (2 * HN_PATHS_SECOND)
 #define RETRACT_GAP_US (30 * HN_PATHS_MS)
 #define RETRACT_AGAIN_US (300 * HN_PATHS_MS)
 #define RETRACT_REPEATS 3
@@ -268,6 +269,9 @@ hn_paths_retract (HnPaths *self, HnPathPeer *peer, gint64 now_us)
 
   if (talk->retract_us != G_MAXINT64 && talk->retract != HN_PATH_RETRACT_AGAIN)
     return;
+  /* What broke the path may have given us other endpoints. */
+  if (now_us - self->own_us > DOUBTED_FRESH_US)
+    self->own_us = now_us - ENDPOINTS_FRESH_US - 1;
   talk->retracted_us = now_us;
   talk->retract_left = RETRACT_REPEATS;
   talk->retract
