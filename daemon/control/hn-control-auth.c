@@ -275,12 +275,8 @@ try_again (HnControlClient *self, const GError *error, guint wait_s)
 {
   HnControlAuth *auth = &self->auth;
 
-  /* A connection that swallows a request is dead, more likely than not. */
   if (g_error_matches (error, HN_ERROR, HN_ERROR_TIMEOUT))
-    {
-      hn_control_link_disconnect (self);
-      hn_control_client_queue_pump (self);
-    }
+    hn_control_link_doubt (self);
   if (auth->task != NULL || auth->kind == HN_REGISTER_LOGOUT)
     {
       if (!(g_error_matches (error, HN_ERROR, HN_ERROR_CONNECTION_LOST)

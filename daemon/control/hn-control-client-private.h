@@ -50,8 +50,9 @@ typedef struct
   HnBackoff backoff;       /* streams without a full map */
   HnBackoff shorts;        /* streams that gave it and soon ended */
   GSource *retry;
-  GSource *watchdog; /* the only timer of an idle client */
-  gint64 last_frame_us;
+  GSource *watchdog;    /* the only timer of an idle client */
+  gint64 last_frame_us; /* or the request, before anything came */
+  guint unanswered;     /* requests in a row to which nothing came */
   gint64 check_at_us;
   gint64 restart_at_us;
   gint64 last_check_us; /* asked for by hn_control_map_check_soon(); 0: never */
@@ -107,7 +108,9 @@ struct _HnControlClient
   GCancellable *connect_cancellable;
   HnBackoff connect_backoff;
   GSource *connect_retry;
-  gint64 hurried_us; /* 0: never */
+  GSource *probe;         /* the connection was asked for a sign of life */
+  guint64 probe_received; /* what had come by then */
+  gint64 hurried_us;      /* 0: never */
 
   HnControlAuth auth;
   HnControlMap map;
@@ -179,6 +182,14 @@ void hn_control_link_proven (HnControlClient *self);
 void hn_control_link_prune (HnControlClient *self);
 /* Resets all streams and lets go of the connection; the next need makes a new one. */
 void hn_control_link_disconnect (HnControlClient *self);
+/*
+ * hn_control_link_doubt:
+ *
+ * A request was not answered in time. Without a map stream that was answered the connection is dead,
+ * more likely than not, and is let go. Beside one the connection itself is asked first: a server that
+ * is slow in one thing does not cost the stream that works.
+ */
+void hn_control_link_doubt (HnControlClient *self);
 
 /* hn-control-auth.c */
 void hn_control_auth_begin (HnControlClient *self, HnRegisterKind kind);

@@ -7,6 +7,9 @@
 #include "base/hn-error.h"
 #include "base/hn-source.h"
 
+/* An answer to a PING waits for nothing at the server. */
+#define PROBE_US (5 * (gint64) G_USEC_PER_SEC)
+
 static gboolean
 on_connect_retry (gpointer data)
 {
@@ -64,6 +67,7 @@ forget_http2 (HnControlClient *self)
 {
   if (self->http2 == NULL)
     return;
+  hn_source_clear (&self->probe);
   g_signal_handler_disconnect (self->http2, self->closed_handler);
   self->closed_handler = 0;
   g_clear_object (&self->http2);
@@ -212,6 +216,37 @@ hn_control_link_disconnect (HnControlClient *self)
       hn_http2_close (http2, NULL);
       g_object_unref (http2);
     }
+}
+
+static gboolean
+on_probe (gpointer data)
+{
+  HnControlClient *self = data;
+
+  g_clear_pointer (&self->probe, g_source_unref);
+  if (hn_http2_get_received (self->http2) != self->probe_received)
+    return G_SOURCE_REMOVE;
+  hn_control_link_disconnect (self);
+  hn_control_client_take_error (self, g_error_new_literal (HN_ERROR, HN_ERROR_TIMEOUT,
+                                                           "The server does not answer any more"));
+  hn_control_client_queue_pump (self);
+  return G_SOURCE_REMOVE;
+}
+
+void
+hn_control_link_doubt (HnControlClient *self)
+{
+  if (!hn_control_map_is_up (self))
+    {
+      hn_control_link_disconnect (self);
+      hn_control_client_queue_pump (self);
+      return;
+    }
+  if (self->http2 == NULL || self->probe != NULL)
+    return;
+  self->probe_received = hn_http2_get_received (self->http2);
+  hn_http2_ping (self->http2);
+  hn_control_client_set_timer (self, &self->probe, PROBE_US, on_probe);
 }
 
 void

@@ -15,6 +15,11 @@
 
 /* Servers send a keep-alive every minute or so. */
 #define SILENCE_US (120 * (gint64) G_USEC_PER_SEC)
+/* Before the first byte there is nothing that says that the server lives. One that only needs its time,
+ * with all its nodes coming back at once, gets twice as much at each further try. */
+#define ANSWER_US (30 * (gint64) G_USEC_PER_SEC)
+/* What people see meanwhile is not why the try before this one failed. */
+#define TELL_US (10 * (gint64) G_USEC_PER_SEC)
 /* Headscale 0.27 and 0.28 may send a delta before the first map. */
 #define HOLD_US (10 * (gint64) G_USEC_PER_SEC)
 #define HOLD_MAX 256
@@ -41,8 +46,10 @@ struct _HnControlStream
   HnMapDecoder *decoder;
   HnNetmap *netmap; /* the accumulator */
   guint status;
-  GByteArray *text; /* the body of an answer other than 200 */
-  GPtrArray *held;  /* of HnMapUpdate, nullable: came before the first map */
+  gboolean answered; /* anything came */
+  gboolean told;     /* that nothing did */
+  GByteArray *text;  /* the body of an answer other than 200 */
+  GPtrArray *held;   /* of HnMapUpdate, nullable: came before the first map */
   gsize held_bytes;
   gint64 held_since_us;
   gboolean first_done;
@@ -193,6 +200,26 @@ hn_control_map_doubt (HnControlClient *self, GError *error)
 
 static void arm_watchdog (HnControlClient *self);
 
+/* When the time of an unanswered request is up. */
+static gint64
+answer_due (HnControlClient *self)
+{
+  return self->map.last_frame_us + MIN (ANSWER_US << MIN (self->map.unanswered, 2), SILENCE_US);
+}
+
+static void
+tell_unanswered (HnControlClient *self)
+{
+  self->map.stream->told = TRUE;
+  /* Between two streams by our own choice the last one's map is good enough for a while. */
+  if (self->map.planned)
+    return;
+  hn_control_client_take_error (
+      self, g_error_new_literal (HN_ERROR, HN_ERROR_TIMEOUT,
+                                 "The server takes the request for the network map, but has not "
+                                 "answered it yet"));
+}
+
 static GError *
 no_map_error (void)
 {
@@ -212,6 +239,17 @@ on_watchdog (gpointer data)
   if (stream == NULL)
     return G_SOURCE_REMOVE;
 
+  if (!stream->answered && now >= answer_due (self))
+    {
+      self->map.unanswered++;
+      g_set_error_literal (&error, HN_ERROR, HN_ERROR_TIMEOUT,
+                           "The server does not answer the request for the network map");
+      hn_control_link_disconnect (self);
+      failed (self, error);
+      return G_SOURCE_REMOVE;
+    }
+  if (!stream->answered && !stream->told && now - self->map.last_frame_us >= TELL_US)
+    tell_unanswered (self);
   if (now - self->map.last_frame_us >= SILENCE_US)
     {
       g_set_error_literal (&error, HN_ERROR, HN_ERROR_TIMEOUT,
@@ -250,6 +288,8 @@ arm_watchdog (HnControlClient *self)
   gint64 due = MIN (self->map.last_frame_us + SILENCE_US,
                     MIN (self->map.check_at_us, self->map.restart_at_us));
 
+  if (!stream->answered)
+    due = MIN (due, stream->told ? answer_due (self) : self->map.last_frame_us + TELL_US);
   if (stream->held != NULL && !stream->first_done)
     due = MIN (due, stream->held_since_us + HOLD_US);
   hn_control_client_set_timer (self, &self->map.watchdog,
@@ -324,6 +364,20 @@ merge (HnControlStream *stream, HnMapUpdate *update)
       return FALSE;
     }
   return TRUE;
+}
+
+/* From here on it is the silence between messages that counts. */
+static void
+answer_came (HnControlStream *stream)
+{
+  HnControlClient *self = stream->client;
+
+  if (stream->answered)
+    return;
+  stream->answered = TRUE;
+  self->map.unanswered = 0;
+  self->map.last_frame_us = hn_clock_now_us ();
+  arm_watchdog (self);
 }
 
 /* Whether it says anything that a map could be missing. */
@@ -409,6 +463,7 @@ on_data (gpointer user, const guint8 *data, gsize len)
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
+  answer_came (stream);
   if (stream->status != 200)
     {
       if (stream->text->len < ERROR_TEXT_MAX)

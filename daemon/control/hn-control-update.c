@@ -96,9 +96,8 @@ on_answer (GObject *source, GAsyncResult *result, gpointer data)
         hn_control_auth_begin_stored (self, FALSE);
     }
   g_debug ("lite update: %s", error->message);
-  /* A connection that swallows a request is dead, more likely than not. */
   if (g_error_matches (error, HN_ERROR, HN_ERROR_TIMEOUT))
-    hn_control_link_disconnect (self);
+    hn_control_link_doubt (self);
   hn_control_client_set_timer (self, &update->retry, hn_control_client_backoff (&update->backoff),
                                on_retry);
 }

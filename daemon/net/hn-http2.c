@@ -49,6 +49,7 @@ struct _HnHttp2
   char *authority;
   GHashTable *requests; /* stream id -> HnHttp2Request, owned */
   GSource *flush_source;
+  guint64 received;  /* bytes */
   GError *reason;    /* why no further request is taken, as the server said */
   gboolean closed;   /* no new requests */
   gboolean dead;     /* no I/O, no requests */
@@ -578,6 +579,7 @@ on_read (GObject *source, GAsyncResult *result, gpointer data)
     {
       ssize_t used;
 
+      self->received += (guint64) n;
       self->busy++;
       used = nghttp2_session_mem_recv (self->session, io->in, (size_t) n);
       self->busy--;
@@ -631,6 +633,23 @@ hn_http2_close (HnHttp2 *self, const GError *error)
 {
   g_return_if_fail (HN_IS_HTTP2 (self));
   die (self, error, TRUE);
+}
+
+void
+hn_http2_ping (HnHttp2 *self)
+{
+  g_return_if_fail (HN_IS_HTTP2 (self));
+  if (self->dead)
+    return;
+  nghttp2_submit_ping (self->session, NGHTTP2_FLAG_NONE, NULL);
+  schedule_flush (self);
+}
+
+guint64
+hn_http2_get_received (HnHttp2 *self)
+{
+  g_return_val_if_fail (HN_IS_HTTP2 (self), 0);
+  return self->received;
 }
 
 static nghttp2_nv

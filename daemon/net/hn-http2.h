@@ -18,6 +18,11 @@ gboolean hn_http2_is_open (HnHttp2 *self);
 /* Ends all requests with HN_ERROR_CONNECTION_LOST (or G_IO_ERROR_CANCELLED when @error is NULL) and
  * closes the stream. */
 void hn_http2_close (HnHttp2 *self, const GError *error);
+/* Asks for a sign of life: a PING, which the other side has to answer whatever its requests wait for
+ * (RFC 9113, 6.7). */
+void hn_http2_ping (HnHttp2 *self);
+/* How many bytes ever came; more than before means that the other side lives. */
+guint64 hn_http2_get_received (HnHttp2 *self);
 /* Signal "closed" (GError *error): the connection ended or can take no further request. Once, and
  * not when the owner closes it. Requests that the server still answers may go on behind it. */
 

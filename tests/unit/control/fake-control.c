@@ -598,6 +598,13 @@ fake_request_frame (FakeRequest *request, const char *json)
 }
 
 void
+fake_request_bytes (FakeRequest *request, const void *data, gsize len)
+{
+  g_byte_array_append (request->out, data, (guint) len);
+  resume (request);
+}
+
+void
 fake_request_end (FakeRequest *request)
 {
   request->finished = TRUE;

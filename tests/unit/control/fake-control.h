@@ -53,6 +53,8 @@ void fake_request_reply (FakeRequest *request, guint status, const char *body);
 /* Opens a stream (status 200), sends a frame of the map in it, ends it. */
 void fake_request_open (FakeRequest *request);
 void fake_request_frame (FakeRequest *request, const char *json);
+/* A part of a frame, or what is none. */
+void fake_request_bytes (FakeRequest *request, const void *data, gsize len);
 void fake_request_end (FakeRequest *request);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakeControl, fake_control_free)

@@ -181,18 +181,109 @@ test_silence (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->fulls, ==, 2);
 }
 
-/* The same before the first word of a stream. */
+/* Before the first byte of a stream it takes less, and more each time: the server may be busy. */
 static void
 test_silent_request (Fixture *f, gconstpointer data)
 {
+  static const guint limits[] = { 30, 60, 120, 120 };
   FakeRequest *map = ask_for_map (f);
 
-  virtual_clock_advance (119 * SECOND);
-  expect_quiet (f);
+  virtual_clock_advance (10 * SECOND - 1);
   g_assert_no_error (hn_control_client_get_error (f->client));
-  g_assert_false (fake_request_is_gone (map));
-  virtual_clock_advance (3 * SECOND);
+  virtual_clock_advance (SECOND);
+  assert_error (f, HN_ERROR_TIMEOUT);
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      guint waited = i == 0 ? 11 : 0;
+
+      for (; !fake_request_is_gone (map); waited++)
+        virtual_clock_advance (SECOND);
+      g_assert_cmpuint (waited, >=, limits[i]);
+      g_assert_cmpuint (waited, <=, limits[i] + 2);
+      assert_error (f, HN_ERROR_TIMEOUT);
+      while ((map = fake_control_take (f->server, MAP)) == NULL)
+        virtual_clock_next ();
+    }
+  give_map (f, map);
+  /* The count begins anew. */
+  fake_request_end (map);
+  virtual_clock_advance (SECOND);
+  map = fake_control_next (f->server, MAP);
+  virtual_clock_advance (32 * SECOND);
   g_assert_true (fake_request_is_gone (map));
+}
+
+/* What keeps its time may come slowly: a large map over a narrow line. */
+static void
+test_slow_answer (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = ask_for_map (f);
+
+  virtual_clock_advance (20 * SECOND);
+  fake_request_open (map);
+  fake_request_bytes (map, "\xff", 1);
+  virtual_clock_advance (60 * SECOND);
+  g_assert_false (fake_request_is_gone (map));
+  g_assert_true (hn_control_client_is_reachable (f->client));
+  expect_quiet (f);
+}
+
+/* Why an earlier try failed is nothing that people should read while this one waits. */
+static void
+test_older_text (Fixture *f, gconstpointer data)
+{
+  fake_control_set_health (f->server, FAKE_CONTROL_CLOSES);
+  hn_control_client_start (f->client);
+  virtual_clock_advance (5 * SECOND);
+  g_assert_false (
+      g_error_matches (hn_control_client_get_error (f->client), HN_ERROR, HN_ERROR_TIMEOUT));
+  g_assert_nonnull (hn_control_client_get_error (f->client));
+  fake_control_set_health (f->server, FAKE_CONTROL_WELL);
+  virtual_clock_advance (2 * SECOND);
+  fake_request_reply (fake_control_next (f->server, REGISTER), 200, OK);
+  fake_control_next (f->server, MAP);
+  virtual_clock_advance (11 * SECOND);
+  assert_error (f, HN_ERROR_TIMEOUT);
+}
+
+/* A check that is never answered does not cost the stream beside it. */
+static void
+test_check_stalls (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = get_mapped (f);
+  FakeRequest *check;
+  guint news = f->news;
+
+  hn_control_client_check_registration (f->client);
+  check = fake_control_next (f->server, REGISTER);
+  virtual_clock_advance (21 * SECOND);
+  g_assert_true (fake_request_is_gone (check));
+  fake_control_next (f->server, REGISTER);
+  virtual_clock_advance (15 * SECOND);
+  g_assert_false (fake_request_is_gone (map));
+  g_assert_true (hn_control_client_is_reachable (f->client));
+  g_assert_no_error (hn_control_client_get_error (f->client));
+  g_assert_cmpuint (f->news, ==, news);
+  g_assert_cmpuint (fake_control_get_n_handshakes (f->server), ==, 1);
+}
+
+/* But on a connection that is dead it is what finds that out. */
+static void
+test_check_on_dead (Fixture *f, gconstpointer data)
+{
+  FakeRequest *map = get_mapped (f);
+
+  fake_control_set_health (f->server, FAKE_CONTROL_SILENT);
+  hn_control_client_check_registration (f->client);
+  virtual_clock_advance (24 * SECOND);
+  g_assert_true (hn_control_client_is_reachable (f->client));
+  virtual_clock_advance (1500 * MS);
+  g_assert_false (hn_control_client_is_reachable (f->client));
+  assert_error (f, HN_ERROR_TIMEOUT);
+  fake_control_set_health (f->server, FAKE_CONTROL_WELL);
+  fake_control_drop (f->server);
+  g_assert_true (fake_request_is_gone (map));
+  virtual_clock_advance (5 * SECOND);
   give_map (f, fake_control_next (f->server, MAP));
 }
 
@@ -296,9 +387,10 @@ test_register_silent (Fixture *f, gconstpointer data)
 
   hn_control_client_start (f->client);
   request = fake_control_next (f->server, REGISTER);
-  virtual_clock_advance (20 * SECOND - 1);
-  g_assert_false (fake_request_is_gone (request));
+  virtual_clock_advance (10 * SECOND - 1);
   g_assert_no_error (hn_control_client_get_error (f->client));
+  virtual_clock_advance (10 * SECOND);
+  g_assert_false (fake_request_is_gone (request));
   virtual_clock_advance (SECOND);
   g_assert_true (fake_request_is_gone (request));
   fake_request_reply (fake_control_next (f->server, REGISTER), 200, OK);
@@ -650,7 +742,11 @@ main (int argc, char **argv)
   g_test_add ("/control/time/" name, Fixture, data, setup, func, teardown)
   ADD ("silence", NULL, test_silence);
   ADD ("silent-request", NULL, test_silent_request);
+  ADD ("slow-answer", NULL, test_slow_answer);
+  ADD ("older-text", NULL, test_older_text);
   ADD ("check", NULL, test_check);
+  ADD ("check-stalls", NULL, test_check_stalls);
+  ADD ("check-on-dead", NULL, test_check_on_dead);
   ADD ("hourly", NULL, test_hourly);
   ADD ("sleep", NULL, test_sleep);
   ADD ("no-map", NULL, test_no_map);
