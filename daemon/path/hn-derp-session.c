@@ -41,6 +41,10 @@ struct _HnDerpSession
   gint64 heard_us;
   gint64 pong_us; /* when the answer to our Ping must be there; G_MAXINT64: none is out */
   guint8 ping[HN_DERP_PING_SIZE];
+  gint64 sent_us;     /* first packet since anything came; G_MAXINT64: none */
+  gint64 probe_us;    /* when something must have come; G_MAXINT64: not asked */
+  gboolean answers;   /* it has answered a Ping */
+  gboolean delivered; /* and something else came since the login */
 };
 
 HnDerpSession *
@@ -56,6 +60,7 @@ hn_derp_session_new (const HnNodePrivate *key, gboolean preferred, const HnDerpS
   self->start = self->end = HN_DERP_ROOM;
   self->queue = hn_derp_queue_new ();
   self->login_us = self->pong_us = G_MAXINT64;
+  self->sent_us = self->probe_us = G_MAXINT64;
   return self;
 }
 
@@ -199,6 +204,7 @@ on_pong (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us)
   if (frame->len < HN_DERP_PING_SIZE)
     return;
 
+  self->answers = TRUE;
   if (memcmp (frame->payload, self->ping, HN_DERP_PING_SIZE) == 0)
     self->pong_us = G_MAXINT64;
   if (!hn_derp_window_got_pong (&self->window, frame->payload, now_us))
@@ -219,6 +225,8 @@ on_frame (HnDerpSession *self, const HnDerpFrame *frame, gint64 now_us, GError *
   /* Nothing means anything before the relay's key. */
   if (self->state == HN_DERP_SESSION_WAIT_KEY)
     return on_server_key (self, frame, now_us, error);
+  if (self->state == HN_DERP_SESSION_READY && frame->type != HN_DERP_FRAME_PONG)
+    self->delivered = TRUE;
 
   switch (frame->type)
     {
@@ -309,7 +317,10 @@ hn_derp_session_received (HnDerpSession *self, gsize len, gint64 now_us, GError 
     }
 
   if (self->parser.frames != frames)
-    self->heard_us = now_us;
+    {
+      self->heard_us = now_us;
+      self->sent_us = self->probe_us = G_MAXINT64;
+    }
   return ok;
 }
 
@@ -320,6 +331,8 @@ hn_derp_session_send (HnDerpSession *self, const HnNodePublic *peer, const guint
   if (len > HN_DERP_MAX_PACKET
       || !hn_derp_limiter_take (&self->limiter, HN_DERP_PACKET_HEADER_SIZE + len, now_us))
     return FALSE;
+  if (self->sent_us == G_MAXINT64 && self->state == HN_DERP_SESSION_READY)
+    self->sent_us = now_us;
   return hn_derp_queue_add_packet (self->queue, peer, data, len, now_us);
 }
 
@@ -398,21 +411,49 @@ hn_derp_session_get_deadline (const HnDerpSession *self)
 
   if (self->state == HN_DERP_SESSION_READY)
     silence_us = self->heard_us + HN_DERP_SILENCE_US;
+  if (self->probe_us != G_MAXINT64)
+    silence_us = MIN (silence_us, self->probe_us);
+  else if (self->sent_us != G_MAXINT64)
+    silence_us = MIN (silence_us, self->sent_us + HN_DERP_QUIET_US);
   silence_us = MIN (silence_us, hn_derp_window_get_deadline (&self->window));
   return MIN (silence_us, MIN (self->login_us, self->pong_us));
+}
+
+/* A relay that takes packets and gives none may have nothing to give, or swallow them all: any answer
+ * to a Ping tells. One that has never answered a Ping, but was heard otherwise, is not judged by it. */
+static void
+check_quiet (HnDerpSession *self, gint64 now_us)
+{
+  guint8 frame[HN_DERP_HEADER_SIZE + HN_DERP_PING_SIZE];
+  guint8 ping[HN_DERP_PING_SIZE];
+
+  if (self->probe_us != G_MAXINT64)
+    {
+      if (now_us >= self->probe_us && !self->answers && self->delivered)
+        self->sent_us = self->probe_us = G_MAXINT64;
+      return;
+    }
+  if (self->sent_us == G_MAXINT64 || now_us < self->sent_us + HN_DERP_QUIET_US)
+    return;
+  hn_random_bytes (ping, sizeof ping);
+  hn_derp_queue_add_control (self->queue, frame,
+                             hn_derp_build_ping (frame, HN_DERP_FRAME_PING, ping), 0);
+  /* Also when it found no room, as above. */
+  self->probe_us = now_us + HN_DERP_PROBE_US;
 }
 
 gboolean
 hn_derp_session_check (HnDerpSession *self, gint64 now_us, GError **error)
 {
   hn_derp_window_check (&self->window, now_us);
+  check_quiet (self, now_us);
   if (now_us < hn_derp_session_get_deadline (self))
     return TRUE;
 
   if (self->state != HN_DERP_SESSION_READY)
     g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT,
                          _ ("The relay did not complete the login"));
-  else if (now_us >= self->pong_us)
+  else if (now_us >= MIN (self->pong_us, self->probe_us))
     g_set_error_literal (error, HN_ERROR, HN_ERROR_TIMEOUT, _ ("The relay did not answer a ping"));
   else
     g_set_error (error, HN_ERROR, HN_ERROR_TIMEOUT, _ ("The relay has said nothing for %d s"),

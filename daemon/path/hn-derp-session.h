@@ -15,6 +15,10 @@
 #define HN_DERP_SILENCE_US (120 * G_USEC_PER_SEC)
 /* How long the answer to our own Ping may take. */
 #define HN_DERP_PONG_US (3 * G_USEC_PER_SEC)
+/* Nothing came for so long after a packet went out: is anybody there? Asked only while packets go out. */
+#define HN_DERP_QUIET_US (5 * G_USEC_PER_SEC)
+/* How long anything at all may then take to come. */
+#define HN_DERP_PROBE_US (5 * G_USEC_PER_SEC)
 /* Packets that waited longer for the login are not worth sending. */
 #define HN_DERP_STALE_US (3 * G_USEC_PER_SEC)
 /* Writable bytes around each received packet. */

@@ -18,14 +18,14 @@ STALLS = {
     "upgrade": ({"at": "upgrade", "do": "stall"}, "control", "control-unreachable", 5 + 5),
     "register": ({"at": "register", "do": "stall"}, "start", "control-unreachable",
                  20 + 10),
-    "answer": ({"at": "http2", "do": "stall"}, "control", "control-unreachable", 120 + 5),
+    "answer": ({"at": "http2", "do": "stall"}, "control", "control-unreachable", 30 + 5),
     "window": ({"at": "upgrade", "do": "no-window"}, "control", "control-unreachable", 30 + 10),
     "map": ({"at": "map", "do": "stall"}, "", "control-unreachable", 120 + 5),
     "first": ({"at": "map", "do": "stall", "first": True}, "control", "control-unreachable",
-              120 + 5),
+              30 + 5),
     "relay": ({"at": "derp", "do": "stall"}, "relay", "no-path", 10 + 5),
     "relay-later": ({"at": "derp", "do": "silent-later", "seconds": 0.1}, "relay", "no-path",
-                    120 + 10),
+                    5 + 5 + 10),
 }
 TEXTS = {
     "accept": "a connection that is taken, and then nothing",

@@ -430,6 +430,81 @@ test_ping (Fixture *f, gconstpointer data)
   g_assert_error (error, HN_ERROR, HN_ERROR_TIMEOUT);
 }
 
+static guint send_packets (Fixture *f, guint n, gint64 now_us);
+
+/* Whoever takes packets and says nothing is asked, and given up within seconds. */
+static void
+test_swallows (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) out = NULL;
+  g_autoptr (GByteArray) ping = NULL;
+  g_autoptr (GError) error = NULL;
+
+  log_in (f);
+  receive_frame (f, 0x13, f->ping, 8, 30 * G_TIME_SPAN_MILLISECOND, &error);
+  send_packets (f, 1, 10 * SECOND);
+  send_packets (f, 1, 14 * SECOND);
+  out = written_at (f, 14 * SECOND);
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, 15 * SECOND);
+  g_assert_true (hn_derp_session_check (f->session, 15 * SECOND, &error));
+  ping = written_at (f, 15 * SECOND);
+  g_assert_cmpuint (ping->len, ==, 13);
+  g_assert_cmpuint (ping->data[0], ==, 0x12);
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, 20 * SECOND);
+  /* Asked once, whatever else is sent meanwhile. */
+  send_packets (f, 1, 19 * SECOND);
+  g_assert_true (hn_derp_session_check (f->session, 20 * SECOND - 1, &error));
+  g_assert_false (hn_derp_session_check (f->session, 20 * SECOND, &error));
+  g_assert_error (error, HN_ERROR, HN_ERROR_TIMEOUT);
+}
+
+/* One-way traffic: the Pong tells that all is well; then nothing is asked until the next packet. */
+static void
+test_one_way (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  log_in (f);
+  for (gint64 now = 10 * SECOND; now < 300 * SECOND; now += 10 * SECOND)
+    {
+      g_autoptr (GByteArray) out = NULL;
+      g_autoptr (GByteArray) ping = NULL;
+
+      send_packets (f, 1, now);
+      out = written_at (f, now);
+      g_assert_true (hn_derp_session_check (f->session, now + 5 * SECOND, &error));
+      ping = written_at (f, now + 5 * SECOND);
+      g_assert_cmpuint (ping->len, ==, 13);
+      receive_frame (f, 0x13, ping->data + 5, 8, now + 9 * SECOND, &error);
+      g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, now + 129 * SECOND);
+    }
+}
+
+/* A relay that knows no Ping, but delivers, is left alone; one that only logged us in is not. */
+static void
+test_mute (Fixture *f, gconstpointer data)
+{
+  gboolean delivers = GPOINTER_TO_INT (data);
+  g_autoptr (GByteArray) out = NULL;
+  g_autoptr (GError) error = NULL;
+
+  log_in (f);
+  if (delivers)
+    receive_frame (f, 0x06, "", 0, 5 * SECOND, &error);
+  send_packets (f, 1, 10 * SECOND);
+  g_assert_true (hn_derp_session_check (f->session, 15 * SECOND, &error));
+  out = written_at (f, 15 * SECOND);
+  g_assert_true (hn_derp_session_check (f->session, 20 * SECOND, &error) == delivers);
+  if (!delivers)
+    return;
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, 125 * SECOND);
+  /* And it is asked again with the next packet. */
+  send_packets (f, 1, 21 * SECOND);
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, 26 * SECOND);
+  receive_frame (f, 0x06, "", 0, 22 * SECOND, &error);
+  g_assert_cmpint (hn_derp_session_get_deadline (f->session), ==, 142 * SECOND);
+}
+
 static void
 test_limit (Fixture *f, gconstpointer data)
 {
@@ -611,6 +686,10 @@ main (int argc, char **argv)
   ADD ("login-deadline", FALSE, test_login_deadline);
   ADD ("silence", FALSE, test_silence);
   ADD ("ping", FALSE, test_ping);
+  ADD ("swallows", FALSE, test_swallows);
+  ADD ("one-way", FALSE, test_one_way);
+  ADD ("mute/delivers", TRUE, test_mute);
+  ADD ("mute/only-login", FALSE, test_mute);
   ADD ("window", FALSE, test_window);
   ADD ("window-far", FALSE, test_window_far);
   ADD ("window-slow-start", FALSE, test_window_slow_start);
