@@ -490,8 +490,10 @@ answer_part_came (GTask *task, GObject *source, GAsyncResult *result, gsize want
    * message: what is seen of it is an end of stream. */
   if (before + n == 0)
     error = g_error_new (HN_ERROR, HN_ERROR_VERSION_REFUSED,
-                         _ ("%s refused this client's protocol version (%u)"), talk->authority,
-                         talk->version);
+                         _ ("%s ended the handshake without a word: it does not take this "
+                            "client's protocol version (%u), or the key that was fetched from "
+                            "there is another server's"),
+                         talk->authority, talk->version);
   else
     error = g_error_new (HN_ERROR, HN_ERROR_CONNECTION_LOST,
                          _ ("%s closed the connection in the handshake"), talk->authority);

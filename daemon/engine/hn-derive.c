@@ -88,6 +88,41 @@ explain_needs_login (HnStatus *status, const HnDeriveInput *in)
                 _ ("Sign in, or use a pre-auth key."), "login");
 }
 
+/* What kind of thing is wrong; the error's own sentence says what it is. */
+static const char *
+get_server_title (const GError *error)
+{
+  if (error->domain != HN_ERROR)
+    return _ ("The server can not be reached");
+
+  switch ((HnError) error->code)
+    {
+    case HN_ERROR_TIMEOUT:
+      return _ ("The server does not answer");
+    case HN_ERROR_TLS_UNKNOWN_CA:
+    case HN_ERROR_TLS_WRONG_NAME:
+    case HN_ERROR_TLS_EXPIRED:
+    case HN_ERROR_TLS:
+      return _ ("No secure connection to the server");
+    case HN_ERROR_PROTOCOL:
+    case HN_ERROR_NOT_A_SERVER:
+    case HN_ERROR_UPGRADE_REFUSED:
+    case HN_ERROR_VERSION_REFUSED:
+      return _ ("The server does not answer as it should");
+    case HN_ERROR_SERVER_KEY:
+      return _ ("The server has another key");
+    case HN_ERROR_SERVER_REFUSED:
+    case HN_ERROR_AUTH_KEY_REFUSED:
+    case HN_ERROR_NODE_KEY_EXPIRED:
+    case HN_ERROR_NODE_UNKNOWN:
+      return _ ("The server answers with an error");
+    case HN_ERROR_RATE_LIMITED:
+      return _ ("The server asks to wait");
+    default:
+      return _ ("The server can not be reached");
+    }
+}
+
 static void
 explain_unreachable (HnStatus *status, const HnDeriveInput *in, gboolean starting)
 {
@@ -100,11 +135,11 @@ explain_unreachable (HnStatus *status, const HnDeriveInput *in, gboolean startin
                    "as there is."),
                 "");
   else if (error != NULL && starting)
-    set_reason (status, hn_error_get_reason (error), HN_SEVERITY_ERROR,
-                _ ("The server can not be reached"), error->message, action);
+    set_reason (status, hn_error_get_reason (error), HN_SEVERITY_ERROR, get_server_title (error),
+                error->message, action);
   else if (error != NULL)
-    set_reason (status, "control-unreachable", HN_SEVERITY_WARNING,
-                _ ("The server can not be reached"), error->message, action);
+    set_reason (status, "control-unreachable", HN_SEVERITY_WARNING, get_server_title (error),
+                error->message, action);
 }
 
 static void

@@ -452,6 +452,7 @@ test_stale_key (void)
   connect_to (&server, NULL, &outcome);
   wait (&outcome);
   g_assert_error (outcome.error, HN_ERROR, HN_ERROR_VERSION_REFUSED);
+  g_assert_nonnull (strstr (outcome.error->message, "another server's"));
   outcome_clear (&outcome);
   server_clear (&server);
 }

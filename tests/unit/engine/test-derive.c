@@ -191,6 +191,50 @@ test_server_lost (void)
   expect (&input, HN_TAILNET_STARTING, "connection-refused");
 }
 
+/* The title says of what kind the trouble is: who answers with an error can be reached. */
+static void
+test_server_title (void)
+{
+  static const struct
+  {
+    int code;
+    const char *title;
+  } rows[] = {
+    { HN_ERROR_UNKNOWN_HOST, "The server can not be reached" },
+    { HN_ERROR_CONNECTION_REFUSED, "The server can not be reached" },
+    { HN_ERROR_CONNECTION_LOST, "The server can not be reached" },
+    { HN_ERROR_FAILED, "The server can not be reached" },
+    { HN_ERROR_TIMEOUT, "The server does not answer" },
+    { HN_ERROR_TLS_EXPIRED, "No secure connection to the server" },
+    { HN_ERROR_TLS, "No secure connection to the server" },
+    { HN_ERROR_NOT_A_SERVER, "The server does not answer as it should" },
+    { HN_ERROR_VERSION_REFUSED, "The server does not answer as it should" },
+    { HN_ERROR_PROTOCOL, "The server does not answer as it should" },
+    { HN_ERROR_SERVER_KEY, "The server has another key" },
+    { HN_ERROR_SERVER_REFUSED, "The server answers with an error" },
+    { HN_ERROR_RATE_LIMITED, "The server asks to wait" },
+  };
+  g_autoptr (HnNetmap) netmap = make_netmap (0);
+
+  for (gsize i = 0; i < 2 * G_N_ELEMENTS (rows); i++)
+    {
+      gsize row = i / 2;
+      g_autoptr (GError) error = g_error_new (HN_ERROR, rows[row].code, "why");
+      HnDeriveInput input = running_input (i % 2 == 0 ? netmap : NULL);
+      g_autoptr (HnStatus) status = NULL;
+      const HnHealthItem *item;
+
+      if (i % 2 == 1)
+        input.phase = HN_CONTROL_CONNECTING;
+      input.reachable = FALSE;
+      input.control_error = error;
+      status = hn_derive_status (&input);
+      item = g_ptr_array_index (status->health, 0);
+      g_assert_cmpstr (item->title, ==, rows[row].title);
+      g_assert_cmpstr (item->text, ==, "why");
+    }
+}
+
 static void
 test_relay_lost (void)
 {
@@ -322,6 +366,7 @@ main (int argc, char **argv)
   g_test_add_func ("/engine/derive/login-reasons", test_login_reasons);
   g_test_add_func ("/engine/derive/self-expiry", test_self_expiry);
   g_test_add_func ("/engine/derive/server-lost", test_server_lost);
+  g_test_add_func ("/engine/derive/server-title", test_server_title);
   g_test_add_func ("/engine/derive/relay-lost", test_relay_lost);
   g_test_add_func ("/engine/derive/udp-blocked", test_udp_blocked);
   g_test_add_func ("/engine/derive/home-relay", test_home_relay);
