@@ -16,8 +16,9 @@ gint64 hn_clock_wall_us (void);
  * hn_clock_timer_new:
  * @delay_us: from now; negative counts as none
  *
- * From 20 s on it goes by whole seconds, so that the machine wakes for it together with everybody
- * else's timers: up to a quarter of a second early, up to one late.
+ * By the clock of hn_clock_now_us(): a machine that slept past it finds it due when it wakes; it does
+ * not wake the machine. From 20 s on it goes by whole seconds of that clock, so that ours come
+ * together: up to one second late.
  *
  * Returns: (transfer full): a source to be attached; it comes again and again until it is removed
  */
