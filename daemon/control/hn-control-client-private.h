@@ -108,7 +108,8 @@ struct _HnControlClient
   GCancellable *connect_cancellable;
   HnBackoff connect_backoff;
   GSource *connect_retry;
-  GSource *probe;         /* the connection was asked for a sign of life */
+  HnHttp2 *probe_http2; /* owned, nullable: was asked for a sign of life */
+  GSource *probe;
   guint64 probe_received; /* what had come by then */
   gint64 hurried_us;      /* 0: never */
 
@@ -186,8 +187,9 @@ void hn_control_link_disconnect (HnControlClient *self);
  * hn_control_link_doubt:
  *
  * A request was not answered in time. Without a map stream that was answered the connection is dead,
- * more likely than not, and is let go. Beside one the connection itself is asked first: a server that
- * is slow in one thing does not cost the stream that works.
+ * more likely than not, and is let go. Beside one further requests get a connection of their own, and
+ * the old one is asked for a sign of life: a server that is slow in one thing does not cost the
+ * stream that works.
  */
 void hn_control_link_doubt (HnControlClient *self);
 
@@ -230,6 +232,10 @@ void hn_control_map_check_soon (HnControlClient *self);
  */
 gboolean hn_control_map_doubt (HnControlClient *self, GError *error);
 gboolean hn_control_map_is_up (HnControlClient *self);
+/* Whether the stream is one of @http2's. */
+gboolean hn_control_map_is_on (HnControlClient *self, HnHttp2 *http2);
+/* @http2 is dead, for the reason in @error; if the stream is one of its, there is to be a new one. */
+void hn_control_map_lost (HnControlClient *self, HnHttp2 *http2, const GError *error);
 gboolean hn_control_map_is_first_done (HnControlClient *self);
 
 /* hn-control-update.c */

@@ -67,7 +67,6 @@ forget_http2 (HnControlClient *self)
 {
   if (self->http2 == NULL)
     return;
-  hn_source_clear (&self->probe);
   g_signal_handler_disconnect (self->http2, self->closed_handler);
   self->closed_handler = 0;
   g_clear_object (&self->http2);
@@ -201,6 +200,13 @@ hn_control_link_connect (HnControlClient *self)
                               hn_control_call_new (self, self->connect_serial));
 }
 
+static void
+forget_probe (HnControlClient *self)
+{
+  hn_source_clear (&self->probe);
+  g_clear_object (&self->probe_http2);
+}
+
 void
 hn_control_link_disconnect (HnControlClient *self)
 {
@@ -210,6 +216,7 @@ hn_control_link_disconnect (HnControlClient *self)
   hn_control_map_stop (self);
   hn_control_update_stop (self);
   hn_control_auth_forget_request (self);
+  forget_probe (self);
   forget_http2 (self);
   if (http2 != NULL)
     {
@@ -222,14 +229,14 @@ static gboolean
 on_probe (gpointer data)
 {
   HnControlClient *self = data;
+  g_autoptr (HnHttp2) http2 = g_steal_pointer (&self->probe_http2);
+  g_autoptr (GError) error = NULL;
 
   g_clear_pointer (&self->probe, g_source_unref);
-  if (hn_http2_get_received (self->http2) != self->probe_received)
+  if (hn_http2_get_received (http2) != self->probe_received)
     return G_SOURCE_REMOVE;
-  hn_control_link_disconnect (self);
-  hn_control_client_take_error (self, g_error_new_literal (HN_ERROR, HN_ERROR_TIMEOUT,
-                                                           "The server does not answer any more"));
-  hn_control_client_queue_pump (self);
+  g_set_error_literal (&error, HN_ERROR, HN_ERROR_TIMEOUT, "The server does not answer any more");
+  hn_control_map_lost (self, http2, error);
   return G_SOURCE_REMOVE;
 }
 
@@ -242,11 +249,19 @@ hn_control_link_doubt (HnControlClient *self)
       hn_control_client_queue_pump (self);
       return;
     }
-  if (self->http2 == NULL || self->probe != NULL)
+  if (self->http2 == NULL)
     return;
-  self->probe_received = hn_http2_get_received (self->http2);
-  hn_http2_ping (self->http2);
-  hn_control_client_set_timer (self, &self->probe, PROBE_US, on_probe);
+  if (!hn_control_map_is_on (self, self->http2))
+    hn_http2_close (self->http2, NULL);
+  else if (self->probe == NULL)
+    {
+      self->probe_http2 = g_object_ref (self->http2);
+      self->probe_received = hn_http2_get_received (self->http2);
+      hn_http2_ping (self->http2);
+      hn_control_client_set_timer (self, &self->probe, PROBE_US, on_probe);
+    }
+  forget_http2 (self);
+  hn_control_client_queue_pump (self);
 }
 
 void

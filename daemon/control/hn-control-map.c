@@ -107,6 +107,12 @@ hn_control_map_is_up (HnControlClient *self)
 }
 
 gboolean
+hn_control_map_is_on (HnControlClient *self, HnHttp2 *http2)
+{
+  return self->map.stream != NULL && self->map.stream->http2 == http2;
+}
+
+gboolean
 hn_control_map_is_first_done (HnControlClient *self)
 {
   return self->map.stream != NULL && self->map.stream->first_done;
@@ -153,6 +159,13 @@ failed (HnControlClient *self, const GError *error)
     hn_control_client_take_hitch (self, backoff, error);
   hn_control_client_set_timer (self, &map->retry, hn_control_client_backoff (backoff), on_retry);
   hn_control_client_queue_notify (self);
+}
+
+void
+hn_control_map_lost (HnControlClient *self, HnHttp2 *http2, const GError *error)
+{
+  if (hn_control_map_is_on (self, http2))
+    failed (self, error);
 }
 
 static void
