@@ -9,11 +9,20 @@ HEAD = ("| what was done | what the user saw | recovery | left behind |\n"
         "|---|---|---|---|\n")
 
 
+def escape(letter):
+    """A letter as it is, or by its number. What was no UTF-8 is known only as U+FFFD."""
+    if letter == "\ufffd":
+        return "?"
+    return letter if letter.isprintable() else ascii(letter)[1:-1]
+
+
 def tidy(text):
     """One cell: without what only this run had, the laboratory's folders and the time of day."""
     text = re.sub(r"/tmp/headnet-test-[^/]*/state\.\w+", "/var/lib/headnet", text)
     text = re.sub(r"headnet-\w+-(?:Message|WARNING|INFO)\S*: [\d:.]+: ", "", text)
-    return text.replace("|", "\\|").replace("\n", " ")
+    # a damaged file is quoted in the log; a table is text
+    text = "".join(escape(letter) for letter in text.replace("\n", " "))
+    return text.replace("|", "\\|")
 
 
 def row(what, seen, recovery, left):

@@ -143,6 +143,29 @@ class Reach(own.OwnCase):
         self.own.ctl("up")
         self.assertNotIn("server-key-changed", self.health_ids())
 
+    def test_health_changes(self):
+        """A server that reports another problem with each message does not flood the bus."""
+        told, begin = 0, time.monotonic()
+        while time.monotonic() - begin < 4:
+            told += 1
+            self.server.ask("tell", node="one", message={"Health": [f"problem {told}"]})
+            time.sleep(0.005)
+        took = time.monotonic() - begin
+        wait_for("the last problem is shown", lambda: f"problem {told}" in self.texts(), LIMIT)
+        signals = sum("PropertiesChanged" in line
+                      for _moment, line in self.watch.lines.lines[self.watch.mark:])
+        # ten a second, eight at once, and what else a node has to tell
+        self.assertLessEqual(signals, 10 * (took + 1) + 8 + 10)
+        self.assertGreater(told, 3 * signals, "too few messages to tell")
+        self.assertTrue(self.ping())
+        begin = time.monotonic()
+        self.server.ask("tell", node="one", message={"Health": []})
+        wait_for("nothing is wrong any more", lambda: not self.texts(), LIMIT)
+        seconds = time.monotonic() - begin
+        self.watch.begin()
+        self.tell("a server with another problem in each message", seconds,
+                  f"{told} messages in {took:.0f} s, {signals} signals; the last is shown")
+
     def again(self, what):
         """A new pre-auth key brings the node back."""
         self.assertEqual(self.own.property("State"), "needs-login")
@@ -177,11 +200,13 @@ class Reach(own.OwnCase):
         """The relay is ill while the server is well."""
         self.server.ask("fault", fault={"at": "derp", "do": do, "times": 0, **more})
         self.server.ask("disconnect", of="relay")
-        wait_for("no-path is told", lambda: self.own.property("StateReason") == "no-path" or
-                 self.own.fail_with(self.own.property("State"), self.texts()), 20)
+        # a neighbour with a direct path is not affected, and people are told so
+        wait_for("the relay's trouble is told", lambda: {"no-path", "relay-unreachable"} &
+                 set(self.health_ids()) or self.own.fail_with(self.own.property("State"),
+                                                              self.texts()), 20)
         self.assertEqual(self.own.property("State"), "running")
-        self.assertFalse(self.ping())
         time.sleep(HOLD)
+        self.assertEqual(self.ping(), self.own.property("StateReason") != "no-path")
         self.clear()
         self.recover(f"relay: {do}, again and again")
 

@@ -25,7 +25,7 @@ done there:
               (these come after the first full frame unless "first": true)
     derp      close stall garbage status:N magic close-later garbage-later silent-later health
               restarting
-    stun      silent garbage wrong-id
+    stun      silent garbage wrong-id wrong-address("address", "port") slow("seconds")
 """
 
 import json

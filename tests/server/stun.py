@@ -33,7 +33,7 @@ def answer(data, host, port):
 
 
 class Stun(asyncio.DatagramProtocol):
-    """The socket. Faults: silent, garbage, wrong-id."""
+    """The socket. Faults: silent, garbage, wrong-id, wrong-address, slow."""
 
     def __init__(self, scenario):
         self.scenario, self.transport = scenario, None
@@ -54,4 +54,10 @@ class Stun(asyncio.DatagramProtocol):
             reply = os.urandom(len(reply))
         elif fault and fault["do"] == "wrong-id":
             reply = reply[:8] + os.urandom(12) + reply[20:]
+        elif fault and fault["do"] == "wrong-address":
+            reply = answer(data, str(fault.get("address", "192.0.2.1")), int(fault.get("port", 1)))
+        elif fault and fault["do"] == "slow":
+            asyncio.get_running_loop().call_later(float(fault.get("seconds", 1)),
+                                                  self.transport.sendto, reply, addr)
+            return
         self.transport.sendto(reply, addr)
