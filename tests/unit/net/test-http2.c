@@ -327,6 +327,32 @@ test_window_stall (void)
   rig_clear (&rig);
 }
 
+/* An answer to a PING comes whatever the requests wait for. */
+static void
+test_ping (void)
+{
+  guint64 received;
+  Reply a, b;
+  Rig rig;
+
+  rig_init_full (&rig, 0, NULL, 0);
+  ask (&rig, "/hello", 0, 100, &b);
+  expect_body (&b, 200, 5);
+  ask_full (&rig, "/echo", 1000, 10000, 1, NULL, &a);
+  received = hn_http2_get_received (rig.http2);
+  g_assert_cmpuint (received, >, 0);
+  hn_http2_ping (rig.http2);
+  /* a frame's head and eight bytes */
+  while (hn_http2_get_received (rig.http2) < received + 17)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (a.done);
+  hn_http2_close (rig.http2, NULL);
+  hn_http2_ping (rig.http2);
+  wait_reply (&a);
+  reply_clear (&a);
+  rig_clear (&rig);
+}
+
 static void
 test_goaway (void)
 {
@@ -525,6 +551,7 @@ main (int argc, char **argv)
   g_test_add_func ("/net/http2/resets", test_resets);
   g_test_add_func ("/net/http2/cancel", test_cancel);
   g_test_add_func ("/net/http2/window-stall", test_window_stall);
+  g_test_add_func ("/net/http2/ping", test_ping);
   g_test_add_func ("/net/http2/goaway", test_goaway);
   g_test_add_func ("/net/http2/drop", test_drop);
   g_test_add_func ("/net/http2/close", test_close);
