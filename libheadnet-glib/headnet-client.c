@@ -274,20 +274,14 @@ take_objects (HeadnetClient *self, GVariant *reply)
       g_autoptr (GVariant) object = g_variant_get_child_value (objects, i);
       g_autoptr (GVariant) interfaces = NULL;
       g_autoptr (GVariant) tailnet = NULL;
-      g_autoptr (GVariant) manager = NULL;
-      const char *version;
       const char *at;
 
       g_variant_get (object, "{&o@a{sa{sv}}}", &at, &interfaces);
       tailnet
           = g_variant_lookup_value (interfaces, HEADNET_TAILNET_INTERFACE, G_VARIANT_TYPE_VARDICT);
-      manager
-          = g_variant_lookup_value (interfaces, HEADNET_MANAGER_INTERFACE, G_VARIANT_TYPE_VARDICT);
       if (tailnet != NULL && g_str_has_prefix (at, TAILNET_PREFIX))
         g_hash_table_add (present, (gpointer) headnet_tailnet_get_object_path (
                                        headnet_client_take_tailnet (self, at, tailnet)));
-      if (manager != NULL && g_variant_lookup (manager, "Version", "&s", &version))
-        set_version (self, version);
     }
   g_hash_table_iter_init (&known, self->by_path);
   while (g_hash_table_iter_next (&known, &path, NULL))
@@ -392,6 +386,44 @@ objects_call (HeadnetClient *self, HeadnetCall *call)
   return call;
 }
 
+/* The object manager does not list itself, nor what else its own object carries. */
+static GVariant *
+version_call (HeadnetClient *self, HeadnetCall *call)
+{
+  *call = (HeadnetCall){
+    .connection = self->connection,
+    .path = HEADNET_MANAGER_PATH,
+    .interface = "org.freedesktop.DBus.Properties",
+    .method = "Get",
+    .reply_type = "(v)",
+  };
+  return g_variant_new ("(ss)", HEADNET_MANAGER_INTERFACE, "Version");
+}
+
+static void
+take_version (HeadnetClient *self, GVariant *reply)
+{
+  g_autoptr (GVariant) value = NULL;
+
+  g_variant_get (reply, "(v)", &value);
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
+    set_version (self, g_variant_get_string (value, NULL));
+}
+
+static void
+on_version (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  HeadnetClient *self = HEADNET_CLIENT (source);
+  g_autoptr (Loading) loading = user_data;
+  g_autoptr (GVariant) reply = headnet_call_finish (self, on_version, result, NULL);
+
+  if (self->load != loading->load)
+    return;
+  if (reply != NULL)
+    take_version (self, reply);
+  finish_part (self);
+}
+
 static void
 on_objects (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -400,6 +432,8 @@ on_objects (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = headnet_call_finish (self, headnet_client_load, result, &error);
   GListModel *model = G_LIST_MODEL (self->tailnets);
+  HeadnetCall call;
+  GVariant *parameters;
 
   /* a restart of the service has begun another one */
   if (self->load != loading->load || self->connection == NULL)
@@ -410,7 +444,10 @@ on_objects (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   take_objects (self, reply);
-  self->pending = 1;
+  self->pending = 2;
+  parameters = version_call (self, &call);
+  headnet_call_async (&call, parameters, self, on_version, self->load, on_version,
+                      loading_new (self));
   for (guint i = 0; i < g_list_model_get_n_items (model); i++)
     {
       g_autoptr (HeadnetTailnet) tailnet = g_list_model_get_item (model, i);
@@ -457,6 +494,9 @@ headnet_client_load_sync (HeadnetClient *self, GCancellable *cancellable, GError
   g_autoptr (GVariant) reply
       = headnet_call_sync (objects_call (self, &call), NULL, cancellable, &local);
 
+  g_autoptr (GVariant) version = NULL;
+  GVariant *parameters;
+
   if (reply == NULL && is_absent (local))
     return TRUE;
   if (reply == NULL)
@@ -465,6 +505,10 @@ headnet_client_load_sync (HeadnetClient *self, GCancellable *cancellable, GError
       return FALSE;
     }
   take_objects (self, reply);
+  parameters = version_call (self, &call);
+  version = headnet_call_sync (&call, parameters, cancellable, NULL);
+  if (version != NULL)
+    take_version (self, version);
   for (guint i = 0; i < g_list_model_get_n_items (model); i++)
     {
       g_autoptr (HeadnetTailnet) tailnet = g_list_model_get_item (model, i);

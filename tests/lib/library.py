@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 
@@ -43,6 +44,18 @@ def enter():
     env = environment()
     if os.environ.get("GI_TYPELIB_PATH") != FOLDER:
         os.execve(sys.executable, [sys.executable, "-B", *sys.argv], {**os.environ, **env})
+
+
+def iterate_until(what, condition, seconds=20):
+    """Runs the main context, in which the news come, until it is so."""
+    context = GLib.MainContext.default()
+    timer = GLib.timeout_add(20, lambda: True)
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        context.iteration(True)
+    GLib.source_remove(timer)
 
 
 class Service(fake.Service):

@@ -16,6 +16,7 @@ if not LACKING:
 import gi  # noqa: E402
 from gi.repository import Gio, GLib  # noqa: E402
 
+from library import iterate_until  # noqa: E402
 from fake import Refused, health, peer  # noqa: E402
 
 if not LACKING:
@@ -23,18 +24,6 @@ if not LACKING:
     from gi.repository import Headnet
 
 MANY = 10000
-
-
-def iterate_until(what, condition, seconds=20):
-    """Runs the main context, in which the news come, until it is so."""
-    context = GLib.MainContext.default()
-    timer = GLib.timeout_add(20, lambda: True)
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds} s")
-        context.iteration(True)
-    GLib.source_remove(timer)
 
 
 def names(model):
