@@ -111,6 +111,14 @@ pump_port_lost (gpointer user, const GError *error)
 }
 
 static void
+pump_refused (gpointer user, const guint64 *verdicts)
+{
+  HnDataplaneThread *self = user;
+
+  self->ops.refused (self->user, verdicts);
+}
+
+static void
 pump_ping_done (gpointer user, gpointer token, const HnPeerStats *stats, gint64 latency_us)
 {
   HnDataplaneThread *self = user;
@@ -229,6 +237,7 @@ run (gpointer data)
                                       .refresh_endpoints = pump_refresh_endpoints,
                                       .path_changed = pump_path_changed,
                                       .port_lost = pump_port_lost,
+                                      .refused = pump_refused,
                                       .ping_done = pump_ping_done };
   HnDataplaneThread *self = data;
 

@@ -18,6 +18,7 @@ typedef struct
                          const GError *error);
   void (*path_changed) (gpointer user, const HnNodePublic *peer, const HnPeerPath *path);
   void (*port_lost) (gpointer user, const GError *error);
+  void (*refused) (gpointer user, const guint64 *verdicts);
   void (*ping_done) (gpointer user, gpointer token, const HnPeerStats *stats, gint64 latency_us);
   void (*endpoints_changed) (gpointer user, const HnTypedEndpoint *endpoints, gsize n);
   void (*network_checked) (gpointer user, HnNetReport *report, gboolean asked);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dataplane/hn-dataplane.h"
 
+#include <string.h>
+
 #include "base/hn-error.h"
 #include "base/hn-source.h"
 #include "dataplane/hn-dataplane-thread.h"
@@ -96,6 +98,7 @@ typedef enum
   UP_RELAY,
   UP_PATH,
   UP_PORT_LOST,
+  UP_REFUSED,
   UP_ENDPOINTS,
   UP_REPORT,
   UP_ANSWER,
@@ -111,6 +114,7 @@ typedef struct
   GError *error;
   HnNodePublic peer;
   HnPeerPath path;
+  guint64 verdicts[HN_FILTER_N_VERDICTS];
   GArray *endpoints;   /* of HnTypedEndpoint */
   HnNetReport *report; /* owned */
   gboolean asked;      /* the report is what was asked for */
@@ -180,6 +184,9 @@ on_up (gpointer data)
     case UP_PATH:
       self->events.path_changed (self->user, &up->peer, &up->path);
       break;
+    case UP_REFUSED:
+      self->events.refused (self->user, up->verdicts);
+      break;
     case UP_ENDPOINTS:
       self->events.endpoints_changed (
           self->user, (const HnTypedEndpoint *) (gpointer) up->endpoints->data, up->endpoints->len);
@@ -244,6 +251,15 @@ thread_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *
 }
 
 static void
+thread_refused (gpointer user, const guint64 *verdicts)
+{
+  Up *up = up_new (user, UP_REFUSED);
+
+  memcpy (up->verdicts, verdicts, sizeof up->verdicts);
+  up_send (up);
+}
+
+static void
 thread_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
 {
   Up *up = up_new (user, UP_ENDPOINTS);
@@ -302,7 +318,7 @@ hn_dataplane_new (HnPacketPort *port, const HnDataplaneConfig *config,
                   const HnDataplaneEvents *events, gpointer user)
 {
   static const HnDataplaneThreadOps ops
-      = { thread_relay_changed, thread_path_changed,      thread_port_lost,
+      = { thread_relay_changed, thread_path_changed,      thread_port_lost,      thread_refused,
           thread_ping_done,     thread_endpoints_changed, thread_network_checked };
   HnDataplane *self;
 

@@ -65,6 +65,8 @@ typedef struct
   void (*path_changed) (gpointer user, const HnNodePublic *peer, const HnPeerPath *path);
   /* The packet port is gone (somebody deleted the device). */
   void (*port_lost) (gpointer user, const GError *error);
+  /* Packets of peers were refused so far, by verdict; told once a minute at most. */
+  void (*refused) (gpointer user, const guint64 verdicts[HN_FILTER_N_VERDICTS]);
   /* The addresses at which peers may reach us directly changed. */
   void (*endpoints_changed) (gpointer user, const HnTypedEndpoint *endpoints, gsize n);
   /* A look at the network ended; its preferred relay should be the home. */

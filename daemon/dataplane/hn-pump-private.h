@@ -85,6 +85,7 @@ struct _HnPump
 
   gint64 renewals_since_us; /* begin of the second in which renewed sessions are counted */
   guint renewals;
+  gint64 refusals_told_us; /* 0 never */
   gint64 rejects_since_us; /* the same of refused connections that are answered */
   guint rejects;
   gint64 unreachable_window_us; /* begin of the second in which answers are counted */

@@ -3,6 +3,7 @@
 #include "dataplane/hn-pump-private.h"
 
 #define REJECTS_PER_SECOND 50
+#define TELL_REFUSALS_US (60 * G_USEC_PER_SEC)
 
 static void
 say (HnPump *self, HnPumpLink *link, guint8 *packet, gsize len)
@@ -46,6 +47,12 @@ hn_pump_refuse (HnPump *self, HnPumpLink *link, const HnIpPacket *packet, HnFilt
   gsize len;
 
   self->counters.in_refused++;
+  if (self->ops.refused != NULL
+      && (self->refusals_told_us == 0 || self->now_us - self->refusals_told_us >= TELL_REFUSALS_US))
+    {
+      self->refusals_told_us = self->now_us;
+      self->ops.refused (self->user, hn_filter_get_counters (self->filter));
+    }
   if (verdict != HN_FILTER_NO_RULE && verdict != HN_FILTER_PROTOCOL
       && verdict != HN_FILTER_SHIELDS_UP)
     return;

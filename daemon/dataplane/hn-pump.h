@@ -33,6 +33,9 @@ typedef struct
   gboolean (*flush) (gpointer user);
   void (*path_changed) (gpointer user, const HnNodePublic *peer, const HnPeerPath *path);
   void (*port_lost) (gpointer user, const GError *error);
+  /* Nullable. Packets of peers were refused; @verdicts as hn_pump_get_verdicts(). At once for the first
+   * one, then once a minute at most. */
+  void (*refused) (gpointer user, const guint64 *verdicts);
   /* The end of a ping: @latency_us < 0 when no answer came in time. */
   void (*ping_done) (gpointer user, gpointer ping, const HnPeerStats *stats, gint64 latency_us);
   gint64 (*now_us) (gpointer user);  /* nullable: hn_clock_now_us() */

@@ -274,6 +274,17 @@ describe_map_health (HnStatus *status, const HnDeriveInput *in)
     add_health (status, "no-filter", HN_SEVERITY_WARNING, _ ("No access rules came"),
                 _ ("The server has not sent any access rules, so nothing comes in but answers."),
                 "");
+  if (in->refused_by_rules + in->refused_else > 0)
+    {
+      g_autofree char *text = g_strdup_printf (
+          _ ("Refused since this computer connected: %u by the access rules, %u for other reasons. "
+             "This is the tailnet's policy at work; it matters only to somebody who misses "
+             "something."),
+          (guint) MIN (in->refused_by_rules, G_MAXUINT), (guint) MIN (in->refused_else, G_MAXUINT));
+
+      add_health (status, "packets-refused", HN_SEVERITY_INFO, _ ("Packets of peers were refused"),
+                  text, "");
+    }
   if (in->filter_skipped > 0)
     add_health (
         status, "filter-too-large", HN_SEVERITY_WARNING, _ ("Not all access rules are in force"),

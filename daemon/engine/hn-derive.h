@@ -39,6 +39,8 @@ typedef struct
   const char *home_health;   /* the relay's own words, nullable */
   gint64 home_latency_us;    /* 0 unknown */
   gboolean has_direct_path;  /* to any peer */
+  guint64 refused_by_rules;  /* packets of peers since the device is up */
+  guint64 refused_else;      /* because they were malformed, or not for us */
   guint filter_skipped;      /* rules of the policy that are not fully in force */
   const HnNetReport *report; /* the last look at the network, nullable */
   const GError *save_error;  /* why the node key in use is not on disk, nullable */

@@ -154,6 +154,21 @@ on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path
 }
 
 static void
+on_refused (gpointer user, const guint64 verdicts[HN_FILTER_N_VERDICTS])
+{
+  HnTailnet *self = user;
+  HnTailnetDevice *device = &self->device;
+
+  device->refused_by_rules
+      = verdicts[HN_FILTER_NO_RULE] + verdicts[HN_FILTER_PROTOCOL] + verdicts[HN_FILTER_SHIELDS_UP];
+  device->refused_else = 0;
+  for (guint i = HN_FILTER_PASS + 1; i < HN_FILTER_N_VERDICTS; i++)
+    device->refused_else += verdicts[i];
+  device->refused_else -= device->refused_by_rules;
+  hn_tailnet_queue_reconcile (self);
+}
+
+static void
 on_endpoints_changed (gpointer user, const HnTypedEndpoint *endpoints, gsize n)
 {
   hn_tailnet_take_endpoints (user, endpoints, n);
@@ -185,6 +200,7 @@ static const HnDataplaneEvents dataplane_events = {
   .relay_changed = on_relay_changed,
   .path_changed = on_path_changed,
   .port_lost = on_port_lost,
+  .refused = on_refused,
   .endpoints_changed = on_endpoints_changed,
   .network_checked = on_network_checked,
 };
@@ -509,6 +525,7 @@ hn_tailnet_device_down (HnTailnet *self)
   g_hash_table_remove_all (device->failed_relays);
   g_clear_pointer (&device->report, hn_net_report_unref);
   g_clear_pointer (&device->endpoints, g_array_unref);
+  device->refused_by_rules = device->refused_else = 0;
   device->home_latency_us = 0;
   device->control_reachable = FALSE;
   if (had)

@@ -47,7 +47,9 @@ typedef struct
   gint64 home_latency_us;     /* as shown; 0 unknown */
   gboolean control_reachable; /* as the data plane was told */
   gboolean filter_asks_for_peers; /* what is compiled depends on more than the rules */
-  guint filter_skipped;           /* rules that are not fully in force */
+  guint64 refused_by_rules;       /* packets of peers */
+  guint64 refused_else;
+  guint filter_skipped; /* rules that are not fully in force */
 } HnTailnetDevice;
 
 struct _HnTailnet

@@ -207,6 +207,8 @@ hn_tailnet_get_input (HnTailnet *self, HnDeriveInput *input)
     .has_direct_path = hn_peer_list_has_direct (self->peers),
     .report = device->report,
     .filter_skipped = device->filter_skipped,
+    .refused_by_rules = device->refused_by_rules,
+    .refused_else = device->refused_else,
     .save_error = self->save_error,
   };
   if (self->login_error != NULL && !input->enrolled)

@@ -44,6 +44,11 @@ on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path
 }
 
 static void
+on_refused (gpointer user, const guint64 verdicts[HN_FILTER_N_VERDICTS])
+{
+}
+
+static void
 on_port_lost (gpointer user, const GError *error)
 {
   g_print ("port lost: %s\n", error->message);
@@ -150,8 +155,9 @@ main (int argc, char **argv)
           { "device", 0, 0, G_OPTION_ARG_STRING, &device_arg, NULL, "NAME" },
           { "ping", 0, 0, G_OPTION_ARG_NONE, &ping_arg, NULL, NULL },
           { NULL } };
-  static const HnDataplaneEvents events = { on_relay_changed, on_path_changed, on_port_lost,
-                                            on_endpoints_changed, on_network_checked };
+  static const HnDataplaneEvents events
+      = { on_relay_changed, on_path_changed,      on_port_lost,
+          on_refused,       on_endpoints_changed, on_network_checked };
   g_autoptr (GOptionContext) options = g_option_context_new ("URL HOST PORT IP");
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GError) error = NULL;

@@ -29,6 +29,7 @@ typedef struct _Side
   guint n_direct; /* datagrams by each way */
   guint n_relay;
   gboolean relay_jammed;
+  guint n_refused; /* how often it told of refused packets */
   gint64 ping_latency_us;
   HnPeerStats ping_stats;
 } Side;
@@ -123,6 +124,13 @@ side_ping_done (gpointer user, gpointer ping, const HnPeerStats *stats, gint64 l
 }
 
 static void
+side_refused (gpointer user, const guint64 *verdicts)
+{
+  ((Side *) user)->n_refused++;
+  g_assert_cmpuint (verdicts[HN_FILTER_NO_RULE], >, 0);
+}
+
+static void
 side_refresh_endpoints (gpointer user)
 {
   Side *side = user;
@@ -174,6 +182,7 @@ side_init (Side *side, World *world, Side *other, gint64 id, const char *address
     .refresh_endpoints = side_refresh_endpoints,
     .path_changed = side_path_changed,
     .port_lost = side_port_lost,
+    .refused = side_refused,
     .ping_done = side_ping_done,
     .now_us = side_now,
     .wall_us = side_wall,
@@ -457,6 +466,7 @@ test_refused (World *world, gconstpointer data)
   run_for (world, 50 * MS);
   g_assert_cmpuint (at_b->in_refused, ==, 201);
   g_assert_cmpuint (at_b->rejects_sent, <=, 50);
+  g_assert_cmpuint (world->b.n_refused, ==, 1);
 
   allow (&world->b, HN_IP_PROTOCOL_TCP, 22);
   put (&world->a, &syn);

@@ -51,6 +51,11 @@ on_path_changed (gpointer user, const HnNodePublic *peer, const HnPeerPath *path
 }
 
 static void
+on_refused (gpointer user, const guint64 verdicts[HN_FILTER_N_VERDICTS])
+{
+}
+
+static void
 on_port_lost (gpointer user, const GError *error)
 {
   World *world = user;
@@ -71,7 +76,8 @@ on_network_checked (gpointer user, HnNetReport *report)
 }
 
 static const HnDataplaneEvents events
-    = { on_relay_changed, on_path_changed, on_port_lost, on_endpoints_changed, on_network_checked };
+    = { on_relay_changed, on_path_changed,      on_port_lost,
+        on_refused,       on_endpoints_changed, on_network_checked };
 
 static void
 world_init (World *world, gconstpointer data)
