@@ -319,10 +319,14 @@ on_watch_peers (HnClient *client, const char *path, GVariant *parameters, gpoint
     {
       g_autoptr (GVariant) peer = g_variant_get_child_value (changed, i);
       const char *relay = hn_dict_string (peer, "Relay");
+      const char *endpoint = hn_dict_string (peer, "Endpoint");
       g_autofree char *line
           = g_strdup_printf (_ ("peer %s: %s%s%s"), hn_dict_string (peer, "Name"),
                              hn_dict_boolean (peer, "Online") ? _ ("online") : _ ("offline"),
-                             relay[0] != '\0' ? _ (", by relay ") : "", relay);
+                             endpoint[0] != '\0' ? _ (", direct ")
+                             : relay[0] != '\0'  ? _ (", by relay ")
+                                                 : "",
+                             endpoint[0] != '\0' ? endpoint : relay);
 
       learn_name (watch, path, peer);
       g_variant_dict_init (&more, NULL);

@@ -187,6 +187,14 @@ reach_send_failed (gpointer user, const HnEndpoint *to, int error)
 }
 
 static void
+reach_reopened (gpointer user, gboolean available)
+{
+  HnDataplaneThread *self = user;
+
+  hn_pump_network_changed (self->core.pump, available);
+}
+
+static void
 reach_endpoints (gpointer user, const HnTypedEndpoint *endpoints, gsize n, gboolean changed)
 {
   HnDataplaneThread *self = user;
@@ -212,7 +220,7 @@ make_transports (HnDataplaneThread *self)
 {
   static const HnDerpPoolOps pool_ops = { pool_receive, pool_state, pool_peer_gone, pool_drained };
   static const HnReachOps reach_ops
-      = { reach_receive, reach_send_failed, reach_endpoints, reach_checked };
+      = { reach_receive, reach_send_failed, reach_reopened, reach_endpoints, reach_checked };
   g_autoptr (GError) error = NULL;
   g_autoptr (HnDialer) dialer = hn_dialer_new (self->ca_certificate, self->mark, &error);
 

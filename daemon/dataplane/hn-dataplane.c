@@ -566,7 +566,6 @@ down_network_changed (const HnDataplaneCore *core, gpointer data)
   if (core->pool != NULL)
     hn_derp_pool_network_changed (core->pool, GPOINTER_TO_INT (data));
   hn_reach_network_changed (core->reach, GPOINTER_TO_INT (data));
-  hn_pump_network_changed (core->pump, GPOINTER_TO_INT (data));
 }
 
 void

@@ -401,6 +401,7 @@ hn_reach_network_changed (HnReach *self, gboolean available)
     open_sockets (self);
   else
     hn_udp_close (self->udp);
+  self->ops.reopened (self->user, available);
   hn_portmapper_network_changed (self->mapper, available, hn_udp_get_port (self->udp, 4));
   if (available)
     {

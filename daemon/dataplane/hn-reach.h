@@ -19,6 +19,8 @@ typedef struct
   /* A datagram that is not STUN. */
   void (*receive) (gpointer user, const HnEndpoint *from, guint8 *data, gsize len);
   void (*send_failed) (gpointer user, const HnEndpoint *to, int error);
+  /* The sockets are new, or gone: before anything else is told about the network. */
+  void (*reopened) (gpointer user, gboolean available);
   /* A look ended; @changed: the list is another than the last one. */
   void (*endpoints) (gpointer user, const HnTypedEndpoint *endpoints, gsize n, gboolean changed);
   /* @asked: it is what hn_reach_check() promised. @report: then NULL when the network went away. */
