@@ -10,8 +10,8 @@ import subprocess
 import world
 from world import DONE, HEADNETCTL, NO_SERVICE, SOURCE, USAGE
 
-VERBS = ("up", "down", "login", "logout", "status", "peers", "peer", "check-server", "version",
-         "ping", "watch", "wait", "set", "get", "tailnet")
+VERBS = ("up", "down", "login", "logout", "status", "peers", "peer", "check-server", "netcheck",
+         "version", "ping", "watch", "wait", "set", "get", "tailnet")
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/bus"}
 CLI = os.path.join(SOURCE, "cli")
 COMPLETIONS = {"bash": "headnetctl.bash", "zsh": "_headnetctl", "fish": "headnetctl.fish"}
