@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--server", default=case.DEFAULT_VERSION)
     args = parser.parse_args()
     if runner.skip(args.server):
-        return 77
+        return 0
     names = args.faults.split("+") if args.faults else QUICK if args.quick else list(FAULTS)
     clients = args.clients.split(",") if args.clients else \
         ["hn-ts"] if args.quick else ["ts-ts", "hn-ts", "hn-hn"]

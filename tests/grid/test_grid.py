@@ -84,7 +84,7 @@ def main():
     parser.add_argument("--server", default=case.DEFAULT_VERSION)
     args = parser.parse_args()
     if runner.skip(args.server):
-        return 77
+        return 0
     seconds = args.seconds or (8 if args.quick else 60)
     cells = [*((f"{a}-{b}", [a, b], 0) for a in natlab.KINDS for b in natlab.KINDS), *MORE]
     if args.cells:

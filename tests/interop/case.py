@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the test files share: a test case with server and peers, and a runner that prints TAP.
 
-Each file is a program: test_NAME.py VERSION [CASE...]. Exit status 77 and "1..0 # SKIP" when this
-machine can not run it.
+Each file is a program: test_NAME.py VERSION [CASE...]. "1..0 # SKIP" when this machine can
+not run it.
 """
 
 import os
@@ -170,7 +170,7 @@ def main():
     lack = lacking()
     if lack:
         print(f"1..0 # SKIP {lack}")
-        sys.exit(77)
+        sys.exit(0)
     suite = unittest.TestSuite()
     for name in args or [None]:
         module = sys.modules["__main__"]

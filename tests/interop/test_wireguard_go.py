@@ -4,7 +4,7 @@
 
     HEADNET_BUILD=build tests/interop/test_wireguard_go.py [CASE...]
 
-Prints TAP; exit status 77 and "1..0 # SKIP" when this machine can not run it.
+Prints TAP; "1..0 # SKIP" when this machine can not run it.
 """
 
 import base64
@@ -162,7 +162,7 @@ def main():
     lack = lacking()
     if lack:
         print(f"1..0 # SKIP {lack}")
-        sys.exit(77)
+        sys.exit(0)
     cases = {name[5:]: call for name, call in globals().items() if name.startswith("case_")}
     wanted = [name for name in cases if not sys.argv[1:] or name in sys.argv[1:]]
     failed = not wanted

@@ -101,16 +101,12 @@ def up(client, server, *args, key=None, **options):
 
 
 def transfer(sender, receiver, megabytes, port=40000):
-    """Bytes through the tunnel from one client to the other; what punch.py says of it."""
-    ends = []
-    for client in (sender, receiver):
-        address = client.property("Addresses")[0]
-        ends.append(f"{address}:{port}")
-        port += 1
-    program = os.path.join(HERE, "punch.py")
-    waiting = receiver.host.start(f"punch.{receiver.host.name}", PYTHON, "-B", program, "receive",
-                                  ends[1], ends[0], megabytes)
-    sent = json.loads(sender.host.run(PYTHON, "-B", program, "send", *ends, megabytes,
+    """Bytes through the tunnel from one client to the other; what transfer.py says of it."""
+    place = f"{receiver.property('Addresses')[0]}:{port}"
+    program = os.path.join(HERE, "transfer.py")
+    waiting = receiver.host.start(f"transfer.{receiver.host.name}", PYTHON, "-B", program,
+                                  "receive", place, megabytes)
+    sent = json.loads(sender.host.run(PYTHON, "-B", program, "send", place, megabytes,
                                       timeout=120).stdout)
     waiting.popen.wait(20)
     got = json.loads(waiting.text().strip().splitlines()[-1])

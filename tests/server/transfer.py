@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sends bytes from one node to another and says how fast: punch.py send|receive FROM TO MEGABYTES
+"""Sends bytes from one node to another and says how fast: transfer.py send|receive ADDRESS:PORT MEGABYTES
 
-FROM and TO are ADDRESS:PORT, our own first. Both sides call each other at the same time, because a
-node lets in only answers to what it began itself: TCP's simultaneous open. Prints JSON.
+The place is the receiver's, who waits there. Prints JSON.
 """
 
 import hashlib
@@ -12,6 +11,7 @@ import sys
 import time
 
 CHUNK = 1 << 20
+TIMEOUT = 20
 
 
 def place(text):
@@ -19,30 +19,32 @@ def place(text):
     return address.strip("[]"), int(port)
 
 
-def meet(own, other, timeout=20):
-    """A TCP connection that both sides begin."""
-    deadline = time.monotonic() + timeout
+def wait_there(where):
+    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+    with socket.create_server(where, family=family) as server:
+        server.settimeout(TIMEOUT)
+        sock, _sender = server.accept()
+    sock.settimeout(TIMEOUT)
+    return sock
+
+
+def call(where):
+    """The receiver may not be there yet."""
+    deadline = time.monotonic() + TIMEOUT
     while True:
-        sock = socket.socket(socket.AF_INET6 if ":" in own[0] else socket.AF_INET)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.settimeout(max(deadline - time.monotonic(), 1))
         try:
-            sock.bind(own)
-            sock.connect(other)
-            sock.settimeout(timeout)
-            return sock
+            return socket.create_connection(where, timeout=TIMEOUT)
         except OSError:
-            sock.close()
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
 
 def main():
-    role, own, other, size = sys.argv[1:]
+    role, where, size = sys.argv[1:]
     left = int(size) << 20
     digest = hashlib.sha256()
-    with meet(place(own), place(other)) as sock:
+    with (call if role == "send" else wait_there)(place(where)) as sock:
         begin = time.monotonic()
         if role == "send":
             block = hashlib.shake_256(b"headnet").digest(CHUNK)
