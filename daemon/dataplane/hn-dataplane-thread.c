@@ -32,6 +32,7 @@ typedef struct
   HnDataplaneThreadFunc func;
   gpointer data;
   GDestroyNotify free_data; /* nullable */
+  int sealed;               /* atomic: all of it was written; see hn_dataplane_thread_send() */
 } Message;
 
 static int
@@ -300,8 +301,11 @@ static gboolean
 on_message (gpointer data)
 {
   Message *message = data;
-  HnDataplaneThread *self = message->thread;
+  HnDataplaneThread *self;
 
+  if (!g_atomic_int_get (&message->sealed))
+    return G_SOURCE_REMOVE;
+  self = message->thread;
   if (self->core.pump != NULL)
     message->func (&self->core, message->data);
   return G_SOURCE_REMOVE;
@@ -314,7 +318,10 @@ hn_dataplane_thread_send (HnDataplaneThread *self, HnDataplaneThreadFunc func, g
   Message *message = g_new0 (Message, 1);
   g_autoptr (GSource) source = g_idle_source_new ();
 
-  *message = (Message){ self, func, data, free_data };
+  *message = (Message){ self, func, data, free_data, FALSE };
+  /* The context's lock hands it over; this says so to the thread sanitizer too, which does not see what
+   * is attached between the context's poll() and its dispatch. */
+  g_atomic_int_set (&message->sealed, TRUE);
   /* As urgent as packets, so that one kind never starves the other. */
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, on_message, message, free_message);

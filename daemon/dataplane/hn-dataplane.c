@@ -108,6 +108,7 @@ typedef struct
 {
   HnDataplane *dataplane; /* owned */
   UpKind kind;
+  int sealed; /* atomic; as that of messages down */
   int region;
   HnRelayState relay_state;
   char *health;
@@ -172,8 +173,11 @@ static gboolean
 on_up (gpointer data)
 {
   Up *up = data;
-  HnDataplane *self = up->dataplane;
+  HnDataplane *self;
 
+  if (!g_atomic_int_get (&up->sealed))
+    return G_SOURCE_REMOVE;
+  self = up->dataplane;
   if (self->thread == NULL)
     return G_SOURCE_REMOVE; /* stopped: no callback comes any more */
   switch (up->kind)
@@ -222,6 +226,7 @@ up_send (Up *up)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
 
+  g_atomic_int_set (&up->sealed, TRUE);
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, on_up, up, up_free);
   g_source_attach (source, up->dataplane->context);
