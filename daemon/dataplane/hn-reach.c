@@ -27,6 +27,7 @@ struct _HnReach
   guint16 port;         /* as configured; 0 any */
   gboolean available;
   gboolean asked;            /* somebody waits for a full look */
+  gboolean asked_late;       /* and for the one after that: this one began before the question */
   HnNetcheck *netcheck;      /* owned */
   HnSeenMappings seen;       /* of earlier looks */
   GArray *local;             /* of HnIp, owned */
@@ -275,6 +276,8 @@ netcheck_done (gpointer user, HnNetReport *report)
 
   if (asked)
     self->asked = FALSE;
+  self->asked = self->asked || self->asked_late;
+  self->asked_late = FALSE;
   report->port_mapping = hn_portmapper_get_mapping (self->mapper, &outer);
   hn_seen_mappings_note (&self->seen, report, hn_clock_now_us ());
   tell_endpoints (self);
@@ -412,9 +415,9 @@ hn_reach_network_changed (HnReach *self, gboolean available)
   else
     {
       /* whoever waits for that look would wait until there is a network again */
-      if (self->asked)
+      if (self->asked || self->asked_late)
         self->ops.checked (self->user, NULL, TRUE);
-      self->asked = FALSE;
+      self->asked = self->asked_late = FALSE;
     }
   arm_timer (self);
 }
@@ -422,7 +425,10 @@ hn_reach_network_changed (HnReach *self, gboolean available)
 gboolean
 hn_reach_check (HnReach *self)
 {
-  self->asked = self->available;
+  if (self->available && hn_netcheck_is_running (self->netcheck))
+    self->asked_late = TRUE;
+  else
+    self->asked = self->available;
   start_look (self, TRUE);
   return self->available;
 }
