@@ -133,6 +133,18 @@ complain_not_connected (HnCli *cli, const char *path)
     hn_cli_complain (_ ("Not connected; “headnetctl up” connects"));
 }
 
+/* What a failed call means: @code, of a tailnet that does not run, only that. */
+static HnExit
+fail_unless_down (HnCli *cli, const char *path, const GError *error, HeadnetError code)
+{
+  g_autofree char *state = hn_cli_get_state (cli, path);
+
+  if (!g_error_matches (error, HEADNET_ERROR, code) || strcmp (state, "running") == 0)
+    return hn_cli_fail (error);
+  complain_not_connected (cli, path);
+  return hn_cli_code_of_state (state);
+}
+
 /* The chosen tailnet. Without the service there are no peers, which is being not connected. */
 static char *
 pick_for_peers (HnCli *cli, HnExit *code)
@@ -350,17 +362,7 @@ run_peer (HnCli *cli, int argc, char **argv)
   reply = hn_client_call_sync (cli->client, path, "GetPeer", g_variant_new ("(s)", argv[1]), FALSE,
                                -1, NULL, &error);
   if (reply == NULL)
-    {
-      g_autofree char *state = hn_cli_get_state (cli, path);
-
-      if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_NOT_FOUND)
-          && strcmp (state, "running") != 0)
-        {
-          complain_not_connected (cli, path);
-          return hn_cli_code_of_state (state);
-        }
-      return hn_cli_fail (error);
-    }
+    return fail_unless_down (cli, path, error, HEADNET_ERROR_NOT_FOUND);
   peer = g_variant_get_child_value (reply, 0);
   if (cli->json)
     hn_cli_print_json (peer);
@@ -520,17 +522,7 @@ run_netcheck (HnCli *cli, int argc, char **argv)
   reply = hn_client_call_sync (cli->client, path, "Netcheck", NULL, FALSE, HN_CLI_CALL_TIMEOUT_MS,
                                NULL, &error);
   if (reply == NULL)
-    {
-      g_autofree char *state = hn_cli_get_state (cli, path);
-
-      if (g_error_matches (error, HEADNET_ERROR, HEADNET_ERROR_NOT_CONNECTED)
-          && strcmp (state, "running") != 0)
-        {
-          complain_not_connected (cli, path);
-          return hn_cli_code_of_state (state);
-        }
-      return hn_cli_fail (error);
-    }
+    return fail_unless_down (cli, path, error, HEADNET_ERROR_NOT_CONNECTED);
   report = g_variant_get_child_value (reply, 0);
   if (cli->json)
     hn_cli_print_json (report);
