@@ -13,6 +13,21 @@
 #include "path/hn-paths.h"
 #include "wireguard/hn-wg.h"
 
+/* A limit by the second: what counts is added to n by whoever did it. */
+typedef struct
+{
+  gint64 since_us; /* begin of the second */
+  guint n;
+} HnPumpRate;
+
+static inline gboolean
+hn_pump_rate_has_room (HnPumpRate *self, guint per_second, gint64 now_us)
+{
+  if (now_us - self->since_us >= G_USEC_PER_SEC)
+    *self = (HnPumpRate){ now_us, 0 };
+  return self->n < per_second;
+}
+
 /* What is remembered of a peer that was ever talked to. */
 typedef struct
 {
@@ -83,13 +98,10 @@ struct _HnPump
   int source_region;
   const HnEndpoint *from;
 
-  gint64 renewals_since_us; /* begin of the second in which renewed sessions are counted */
-  guint renewals;
+  HnPumpRate renewals;     /* of lost sessions */
   gint64 refusals_told_us; /* 0 never */
-  gint64 rejects_since_us; /* the same of refused connections that are answered */
-  guint rejects;
-  gint64 unreachable_window_us; /* begin of the second in which answers are counted */
-  guint n_unreachable;
+  HnPumpRate rejects;      /* words to those whose connection was refused */
+  HnPumpRate unreachables; /* words to the host that nobody has an address */
 
   HnPumpCounters counters;
   HnPacketBatch in;  /* from the port */

@@ -56,19 +56,14 @@ hn_pump_refuse (HnPump *self, HnPumpLink *link, const HnIpPacket *packet, HnFilt
   if (verdict != HN_FILTER_NO_RULE && verdict != HN_FILTER_PROTOCOL
       && verdict != HN_FILTER_SHIELDS_UP)
     return;
-  if (self->now_us - self->rejects_since_us >= G_USEC_PER_SEC)
-    {
-      self->rejects_since_us = self->now_us;
-      self->rejects = 0;
-    }
-  if (self->rejects >= REJECTS_PER_SECOND)
+  if (!hn_pump_rate_has_room (&self->rejects, REJECTS_PER_SECOND, self->now_us))
     return;
   len = hn_ip_reply_tsmp_reject (
       packet, verdict == HN_FILTER_SHIELDS_UP ? HN_TSMP_REASON_SHIELDS_UP : HN_TSMP_REASON_RULES,
       reply);
   if (len == 0)
     return;
-  self->rejects++;
+  self->rejects.n++;
   self->counters.rejects_sent++;
   say (self, link, reply, len);
 }

@@ -65,17 +65,12 @@ answer_unreachable (HnPump *self, const HnIpPacket *packet)
   guint8 *reply = self->scratch + HN_PACKET_HEADROOM;
   gsize len;
 
-  if (self->now_us - self->unreachable_window_us >= G_USEC_PER_SEC)
-    {
-      self->unreachable_window_us = self->now_us;
-      self->n_unreachable = 0;
-    }
-  if (self->n_unreachable >= UNREACHABLE_PER_SECOND)
+  if (!hn_pump_rate_has_room (&self->unreachables, UNREACHABLE_PER_SECOND, self->now_us))
     return;
   len = hn_ip_reply_unreachable (packet, reply);
   if (len == 0)
     return;
-  self->n_unreachable++;
+  self->unreachables.n++;
   queue_out (self, reply, len);
   flush_out (self);
 }
@@ -290,14 +285,9 @@ renew_lost_session (HnPump *self, HnPumpPeer *peer)
 
   if (link != NULL && link->renewed_us != 0 && self->now_us - link->renewed_us < RENEWAL_GAP_US)
     return;
-  if (self->now_us - self->renewals_since_us >= G_USEC_PER_SEC)
-    {
-      self->renewals_since_us = self->now_us;
-      self->renewals = 0;
-    }
-  if (self->renewals >= RENEWALS_PER_SECOND)
+  if (!hn_pump_rate_has_room (&self->renewals, RENEWALS_PER_SECOND, self->now_us))
     return;
-  self->renewals++;
+  self->renewals.n++;
   link = hn_pump_activate (self, peer);
   if (link == NULL)
     return;

@@ -15,7 +15,7 @@
 /* Looks while traffic flows (tailscale: wgengine/magicsock/magicsock.go). */
 #define AGAIN_MIN_US (20 * G_USEC_PER_SEC)
 #define AGAIN_SPREAD_US (6 * G_USEC_PER_SEC)
-#define TRAFFIC_US (45 * G_USEC_PER_SEC)
+#define LATE_US (20 * G_USEC_PER_SEC)
 
 struct _HnReach
 {
@@ -37,7 +37,6 @@ struct _HnReach
   GSource *timer;            /* owned */
   gint64 timer_us;           /* what it waits for; G_MAXINT64 nothing */
   gint64 again_us;           /* the next look for traffic's sake; G_MAXINT64 none */
-  gint64 sent_us;            /* the last datagram to a peer */
 };
 
 static void
@@ -112,8 +111,11 @@ on_timer (gpointer user_data)
     hn_netcheck_tick (self->netcheck, now_us);
   if (self->again_us <= now_us)
     {
+      /* later than that the machine slept, and nobody sends any more */
+      gboolean late = now_us - self->again_us >= LATE_US;
+
       self->again_us = G_MAXINT64;
-      if (now_us - self->sent_us < TRAFFIC_US)
+      if (!late)
         start_look (self, FALSE);
     }
   hn_udp_flush (self->udp);
@@ -168,11 +170,11 @@ hn_reach_send (HnReach *self, const HnEndpoint *to, const guint8 *data, gsize le
 {
   if (!self->available)
     return ENETDOWN;
-  self->sent_us = hn_clock_now_us ();
+  /* once for each look and not for each datagram: this is the hot path */
   if (self->again_us == G_MAXINT64 && !hn_netcheck_is_running (self->netcheck))
     {
       self->again_us
-          = self->sent_us + AGAIN_MIN_US + (gint64) (hn_random_double () * AGAIN_SPREAD_US);
+          = hn_clock_now_us () + AGAIN_MIN_US + (gint64) (hn_random_double () * AGAIN_SPREAD_US);
       arm_timer (self);
     }
   return hn_udp_send (self->udp, to, data, len);
