@@ -110,10 +110,19 @@ home_latency (const HnTailnetDevice *device)
   return relay == NULL ? 0 : relay->latency_us > 0 ? relay->latency_us : relay->tcp_latency_us;
 }
 
+/* Whether both make the same of what hn_tailnet_fill_net_info() tells. */
+static gboolean
+tells_the_same (const HnNetReport *a, const HnNetReport *b)
+{
+  return a != NULL && a->asked == b->asked && a->udp == b->udp && a->ipv6 == b->ipv6
+         && a->mapping_varies == b->mapping_varies;
+}
+
 void
 hn_tailnet_take_report (HnTailnet *self, HnNetReport *report)
 {
   HnTailnetDevice *device = &self->device;
+  gboolean news = !tells_the_same (device->report, report);
   gint64 latency_us;
 
   g_clear_pointer (&device->report, hn_net_report_unref);
@@ -123,7 +132,9 @@ hn_tailnet_take_report (HnTailnet *self, HnNetReport *report)
   if (ABS (latency_us - device->home_latency_us)
       > MAX (LATENCY_STEP_US, device->home_latency_us / 4))
     device->home_latency_us = latency_us;
-  hn_tailnet_update_hostinfo (self);
+  /* what we are is read from files: not for each look, of which there is one every few seconds */
+  if (news)
+    hn_tailnet_update_hostinfo (self);
   hn_tailnet_queue_reconcile (self);
 }
 
