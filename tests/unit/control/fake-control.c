@@ -439,6 +439,23 @@ fake_control_get_url (FakeControl *self)
   return self->url;
 }
 
+HnControlClient *
+fake_control_new_client (FakeControl *self, const HnControlClientEvents *events, gpointer user)
+{
+  HnMachinePrivate machine;
+  HnNodePrivate key;
+  HnControlClientConfig config
+      = { .server_url = fake_control_get_url (self), .machine_key = &machine, .node_key = &key };
+  g_autoptr (GError) error = NULL;
+  HnControlClient *client;
+
+  hn_machine_private_generate (&machine);
+  hn_node_private_generate (&key);
+  client = hn_control_client_new (&config, events, user, &error);
+  g_assert_no_error (error);
+  return client;
+}
+
 void
 fake_control_new_key (FakeControl *self)
 {

@@ -7,7 +7,7 @@
 
 #include <gio/gio.h>
 
-#include "crypto/hn-keys.h"
+#include "control/hn-control-client.h"
 
 typedef struct _FakeControl FakeControl;
 typedef struct _FakeRequest FakeRequest;
@@ -15,6 +15,9 @@ typedef struct _FakeRequest FakeRequest;
 FakeControl *fake_control_new (void);
 void fake_control_free (FakeControl *self);
 const char *fake_control_get_url (FakeControl *self);
+/* A client of this server, enrolled with new keys. */
+HnControlClient *fake_control_new_client (FakeControl *self, const HnControlClientEvents *events,
+                                          gpointer user);
 /* Another Noise key from now on. */
 void fake_control_new_key (FakeControl *self);
 /* Closes every connection. */

@@ -59,18 +59,10 @@ setup (Fixture *f, gconstpointer data)
 {
   static const HnControlClientEvents events
       = { .phase_changed = on_phase, .netmap_changed = on_netmap };
-  HnMachinePrivate machine;
-  HnNodePrivate key;
-  HnControlClientConfig config = { .machine_key = &machine, .node_key = &key };
-  g_autoptr (GError) error = NULL;
 
   memset (f, 0, sizeof *f);
-  hn_machine_private_generate (&machine);
-  hn_node_private_generate (&key);
   f->server = fake_control_new ();
-  config.server_url = fake_control_get_url (f->server);
-  f->client = hn_control_client_new (&config, &events, f, &error);
-  g_assert_no_error (error);
+  f->client = fake_control_new_client (f->server, &events, f);
 }
 
 static void
